@@ -1,0 +1,36 @@
+package store
+
+import "errors"
+
+// What the methods of [Store] return, wrapped with the operation; compare with [errors.Is].
+var (
+	// ErrInvalidArgument: an argument is missing, too long, malformed, or contains text that is not valid UTF-8 or
+	// has a U+0000 in it. The message says which one. Retrying does not help.
+	ErrInvalidArgument = errors.New("invalid argument")
+
+	// ErrRoomNotFound: there is no room with that id.
+	ErrRoomNotFound = errors.New("room not found")
+
+	// ErrRoomExists: a room with that id is there already.
+	ErrRoomExists = errors.New("room exists")
+
+	// ErrMessageNotFound: there is no message with that id, or not in that room.
+	ErrMessageNotFound = errors.New("message not found")
+
+	// ErrNotMember: the user is not a member of the room.
+	ErrNotMember = errors.New("not a member of the room")
+
+	// ErrIDConflict: the sender has used that ClientID in that room for a message with another text or parent.
+	ErrIDConflict = errors.New("client id used for another message")
+
+	// ErrUnavailable: the database did not answer in time, or is away. The message may or may not be stored: neither
+	// confirm nor refuse it; whoever sent it should send it again with the same ClientID, which cannot store it twice.
+	ErrUnavailable = errors.New("database unavailable")
+
+	// ErrStorageFull: the database has no space left. The message is not stored. Writing works again
+	// as soon as there is space; nothing needs to be restarted.
+	ErrStorageFull = errors.New("storage full")
+
+	// ErrClosed: the store was closed before the operation began.
+	ErrClosed = errors.New("store closed")
+)
