@@ -1,0 +1,301 @@
+package socketio
+
+import (
+	"context"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/echochat/echochat/chat/internal/engineio"
+)
+
+// assemblyTimeout is how long the attachments of one packet may take to arrive.
+const assemblyTimeout = 30 * time.Second
+
+// conn is the connection of one client, with its sockets in as many namespaces as it likes.
+type conn struct {
+	server  *Server
+	session *engineio.Session
+
+	// Used by one call of Text or Binary at a time.
+	decoder  decoder
+	assembly *time.Timer
+
+	mu      sync.Mutex
+	places  []nspPlace
+	timeout *time.Timer // for the first namespace; nil once one was joined
+	closed  bool
+}
+
+// nspPlace is what a connection knows of one namespace.
+type nspPlace struct {
+	name   string
+	socket *Socket                 // nil until the namespace is known
+	cancel context.CancelCauseFunc // of the socket's context
+	left   bool                    // the server made it leave: what the client sent meanwhile is ignored
+}
+
+var _ engineio.Handler = (*conn)(nil)
+
+func newConn(server *Server, session *engineio.Session) *conn {
+	c := &conn{server: server, session: session}
+	c.decoder.limits = limits{attachments: server.config.maxAttachments, bytes: server.config.maxEventBytes}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timeout = time.AfterFunc(server.config.connectTimeout, c.connectTimeout)
+	return c
+}
+
+// Text takes a text message from the client.
+func (c *conn) Text(data []byte) { c.received(c.decoder.text(data)) }
+
+// Binary takes a binary message from the client.
+func (c *conn) Binary(data []byte) { c.received(c.decoder.binary(data)) }
+
+func (c *conn) received(p *packet, err error) {
+	if err != nil {
+		c.server.config.logger.Debug("socketio: invalid packet", "error", err)
+		c.close(ReasonParseError)
+		return
+	}
+	if p == nil { // attachments are to come; only a member may make the server keep them
+		if _, ok := c.place(c.decoder.pending.namespace); !ok {
+			c.close(ReasonForcedServerClose)
+		} else if c.assembly == nil {
+			c.assembly = time.AfterFunc(assemblyTimeout, func() { c.close(ReasonParseError) })
+		}
+		return
+	}
+	if c.assembly != nil {
+		c.assembly.Stop()
+		c.assembly = nil
+	}
+	if p.kind == packetConnect {
+		c.connect(p)
+		return
+	}
+	place, ok := c.place(p.namespace)
+	switch {
+	case ok && place.left:
+	case !ok || place.socket == nil || socketState(place.socket.state.Load()) == socketConnecting:
+		c.close(ReasonForcedServerClose) // Socket.IO protocol v5: only after the server's CONNECT
+	case p.kind == packetEvent:
+		place.socket.receive(p)
+	case p.kind == packetAck:
+		if w := place.socket.acks.take(p.id); w != nil {
+			w(place.socket, p.args, true)
+		}
+	case p.kind == packetDisconnect:
+		place.socket.close(ReasonClientNamespaceDisconnect, nil)
+	}
+}
+
+// Closed is told that the session has ended.
+func (c *conn) Closed(reason engineio.Reason) { c.shut(Reason(reason)) }
+
+// place returns what is known of a namespace.
+func (c *conn) place(name string) (nspPlace, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := c.find(name); i >= 0 {
+		return c.places[i], true
+	}
+	return nspPlace{}, false
+}
+
+func (c *conn) find(name string) int {
+	return slices.IndexFunc(c.places, func(p nspPlace) bool { return p.name == name })
+}
+
+// connect begins to connect the client to a namespace.
+func (c *conn) connect(p *packet) {
+	ctx, cancel := context.WithCancelCause(c.server.base)
+	c.mu.Lock()
+	i := c.find(p.namespace)
+	full := len(c.places) >= c.server.config.maxNamespaces
+	switch {
+	case c.closed:
+	case i >= 0 && c.places[i].left:
+		c.places[i] = nspPlace{name: p.namespace, cancel: cancel}
+	case i < 0 && !full:
+		c.places = append(c.places, nspPlace{name: p.namespace, cancel: cancel})
+	default:
+		c.mu.Unlock()
+		cancel(nil)
+		if i < 0 {
+			c.refuse(p.namespace, connectError{Message: "Too many namespaces"})
+		} else {
+			c.close(ReasonForcedServerClose) // it is in that namespace already
+		}
+		return
+	}
+	closed := c.closed
+	c.mu.Unlock()
+	if closed {
+		cancel(nil)
+		return
+	}
+	c.server.tasks.start(func() { c.join(ctx, cancel, p) })
+}
+
+// join connects the client to a namespace, and handles the events of its first time there.
+func (c *conn) join(ctx context.Context, cancel context.CancelCauseFunc, p *packet) {
+	nsp := c.server.acquire(ctx, c, p.namespace, p.payload)
+	if nsp == nil {
+		cancel(nil)
+		c.forget(p.namespace)
+		c.refuse(p.namespace, connectError{Message: "Invalid namespace"})
+		return
+	}
+	s := newSocket(nsp, c, p.payload, ctx, cancel)
+	if !c.attach(s) {
+		cancel(nil)
+		nsp.release()
+		return
+	}
+	err, returned := nsp.authorize(s)
+	if err != nil || !returned || !nsp.admit(s) {
+		s.state.Store(int32(socketClosed))
+		cancel(nil)
+		c.forget(p.namespace)
+		nsp.release()
+		if err != nil {
+			c.refuse(p.namespace, refusal(err))
+		}
+		return
+	}
+	c.joined()
+	s.connected()
+	s.work()
+}
+
+// attach notes the socket that is about to connect. It returns false if the connection has gone meanwhile.
+func (c *conn) attach(s *Socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := c.find(s.nsp.name)
+	if c.closed || i < 0 {
+		return false
+	}
+	c.places[i].socket = s
+	return true
+}
+
+// forget frees the place of a namespace that was not joined.
+func (c *conn) forget(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := c.find(name); i >= 0 {
+		c.places = slices.Delete(c.places, i, i+1)
+	}
+}
+
+// remove frees the place of a socket that has left. When the server made it leave, the client may have sent something
+// before it knew.
+func (c *conn) remove(s *Socket, reason Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.places, func(p nspPlace) bool { return p.socket == s })
+	switch {
+	case i < 0:
+	case reason == ReasonServerNamespaceDisconnect:
+		c.places[i] = nspPlace{name: s.nsp.name, left: true}
+	default:
+		c.places = slices.Delete(c.places, i, i+1)
+	}
+}
+
+// joined notes that a namespace was joined in time.
+func (c *conn) joined() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timeout != nil {
+		c.timeout.Stop()
+		c.timeout = nil
+	}
+}
+
+func (c *conn) connectTimeout() {
+	c.mu.Lock()
+	expired := c.timeout != nil
+	c.mu.Unlock()
+	if expired {
+		c.close(ReasonForcedServerClose)
+	}
+}
+
+// refuse sends a CONNECT_ERROR.
+func (c *conn) refuse(namespace string, payload connectError) {
+	out, err := c.server.encoders.object(packetConnectError, namespace, payload)
+	if err != nil {
+		c.server.config.logger.Error("socketio: data of a connect error", "namespace", namespace, "error", err)
+		payload.Data = nil
+		if out, err = c.server.encoders.object(packetConnectError, namespace, payload); err != nil {
+			return // cannot be: it is one string
+		}
+	}
+	c.session.Send(out.message())
+}
+
+// disconnect disconnects all sockets, telling the client, and closes the connection.
+func (c *conn) disconnect() {
+	for _, s := range c.sockets() {
+		s.kick()
+	}
+	c.close(ReasonForcedServerClose)
+}
+
+// close closes the connection; the sockets learn that this is why.
+func (c *conn) close(reason Reason) {
+	c.shut(reason)
+	c.session.Close(engineio.ReasonForcedClose)
+}
+
+// shut ends the lives of all sockets.
+func (c *conn) shut(reason Reason) {
+	c.mu.Lock()
+	c.closed = true
+	places := slices.Clone(c.places)
+	if c.timeout != nil {
+		c.timeout.Stop()
+		c.timeout = nil
+	}
+	c.mu.Unlock()
+	for _, p := range places {
+		switch {
+		case p.socket != nil:
+			p.socket.close(reason, nil)
+		case p.cancel != nil:
+			p.cancel(ErrDisconnected)
+		}
+	}
+}
+
+func (c *conn) sockets() []*Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var sockets []*Socket
+	for _, p := range c.places {
+		if p.socket != nil {
+			sockets = append(sockets, p.socket)
+		}
+	}
+	return sockets
+}
+
+// protect calls user code. A panic in it, or the end of its goroutine, is logged and closes the client's connection,
+// and nothing else.
+func (c *conn) protect(what string, f func()) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		c.server.config.logger.Error("socketio: panic in user code", "in", what,
+			"panic", recover(), "stack", string(debug.Stack()))
+		c.close(ReasonForcedServerClose)
+	}()
+	f()
+	returned = true
+}

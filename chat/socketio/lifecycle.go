@@ -1,0 +1,181 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/echochat/echochat/chat/internal/engineio"
+)
+
+func newSocket(nsp *Namespace, c *conn, auth []byte, ctx context.Context, cancel context.CancelCauseFunc) *Socket {
+	s := &Socket{
+		id:        randomID(15),
+		nsp:       nsp,
+		conn:      c,
+		handshake: newHandshake(c.session.Handshake(), auth),
+		ctx:       ctx,
+		cancel:    cancel,
+	}
+	s.inbox.working = true // the goroutine that connects it handles its first events too
+	return s
+}
+
+// authorize asks the middleware whether the socket may connect. It returns false if one of them panicked.
+func (n *Namespace) authorize(s *Socket) (err error, returned bool) {
+	lists := [][]*Middleware{n.middleware.all()}
+	if n.parent != nil {
+		lists = [][]*Middleware{n.parent.middleware.all(), lists[0]}
+	}
+	s.protect("connect middleware", func() {
+		for _, list := range lists {
+			for _, m := range list {
+				if err = (*m)(s.ctx, s); err != nil {
+					break
+				}
+			}
+			if err != nil {
+				break
+			}
+		}
+		returned = true
+	})
+	return err, returned
+}
+
+// admit makes the socket a member of the namespace. The client is told under the lock, so that nothing that is sent
+// to the namespace overtakes it. It returns false if the connection has gone meanwhile.
+func (n *Namespace) admit(s *Socket) bool {
+	out, err := n.server.encoders.object(packetConnect, n.name, connectReply{SID: s.id})
+	if err != nil {
+		return false // cannot be: it is two strings
+	}
+	n.index.mu.Lock()
+	defer n.index.mu.Unlock()
+	if !s.state.CompareAndSwap(int32(socketConnecting), int32(socketConnected)) {
+		return false
+	}
+	s.conn.session.Send(out.message())
+	n.index.add(s)
+	return true
+}
+
+// connectReply is the payload of the server's CONNECT packet.
+type connectReply struct {
+	SID string `json:"sid"`
+	PID string `json:"pid,omitempty"`
+}
+
+// connectError is the payload of a CONNECT_ERROR packet.
+type connectError struct {
+	Message string `json:"message"`
+	Data    any    `json:"data,omitempty"`
+}
+
+// refusal returns what the client is told of a middleware's error.
+func refusal(err error) connectError {
+	var with *ConnectError
+	if errors.As(err, &with) {
+		return connectError{Message: with.Message, Data: with.Data}
+	}
+	return connectError{Message: err.Error()}
+}
+
+// connected calls the functions for a new connection.
+func (s *Socket) connected() {
+	lists := [][]*ConnectionHandler{nil, s.nsp.connections.all()}
+	if s.nsp.parent != nil {
+		lists[0] = s.nsp.parent.connections.all()
+	}
+	s.protect("connection handler", func() {
+		for _, list := range lists {
+			for _, h := range list {
+				(*h)(s.ctx, s)
+			}
+		}
+	})
+}
+
+// kick disconnects the socket from its namespace and tells the client.
+func (s *Socket) kick() {
+	s.close(ReasonServerNamespaceDisconnect, s.nsp.farewell())
+}
+
+func (n *Namespace) farewell() *engineio.Message {
+	return n.server.encoders.header(packetDisconnect, n.name).message()
+}
+
+// close ends the socket's life. Nothing reaches it any more, in either direction, when it returns; the functions for the
+// end are called when the handlers of what came before are through. With last not nil the client is sent that.
+func (s *Socket) close(reason Reason, last *engineio.Message) {
+	switch socketState(s.state.Swap(int32(socketClosed))) {
+	case socketClosed:
+		return
+	case socketConnecting:
+		s.cancel(ErrDisconnected)
+		return
+	}
+	if last != nil {
+		s.conn.session.Send(last)
+	}
+	s.nsp.index.mu.Lock()
+	s.nsp.index.remove(s)
+	s.nsp.index.mu.Unlock()
+	s.acks.close(s)
+	s.conn.remove(s, reason)
+	s.nsp.release()
+	if reason.byServer() {
+		s.cancel(ErrDisconnected)
+	}
+	tasks := &s.nsp.server.tasks
+	tasks.add()
+	end := func() { s.end(reason) }
+	if s.inbox.close(reason.byServer(), end) {
+		go end()
+		return
+	}
+	time.AfterFunc(disconnectGrace, end)
+}
+
+// end calls the functions for the socket's end, once.
+func (s *Socket) end(reason Reason) {
+	s.mu.Lock()
+	if s.reason != "" {
+		s.mu.Unlock()
+		return
+	}
+	s.reason = reason
+	s.mu.Unlock()
+	defer s.nsp.server.tasks.done()
+	s.inbox.drop()
+	s.cancel(ErrDisconnected)
+	own := s.own.Load()
+	if own != nil {
+		s.callAll("disconnecting handler", own.disconnecting.all(), reason)
+	}
+	s.nsp.index.mu.Lock()
+	s.member.names = nil
+	s.nsp.index.mu.Unlock()
+	if own != nil {
+		s.callAll("disconnect handler", own.disconnect.all(), reason)
+	}
+}
+
+func (s *Socket) callAll(what string, list []*func(Reason), reason Reason) {
+	for _, f := range list {
+		s.protect(what, func() { (*f)(reason) })
+	}
+}
+
+// onEnd registers a function for the socket's end. When that was before, as in a slow connection handler, the function
+// is called at once: whoever counts connections must not wait for it in vain.
+func (s *Socket) onEnd(list *hooks[func(Reason)], f func(Reason)) (off func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason == "" {
+		return list.add(f)
+	}
+	reason := s.reason
+	s.nsp.server.tasks.start(func() { s.protect("disconnect handler", func() { f(reason) }) })
+	return func() {}
+}

@@ -1,0 +1,282 @@
+package socketio
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// packetType is the first character of a packet. Socket.IO protocol v5, section "Packet types".
+type packetType byte
+
+const (
+	packetConnect      packetType = '0'
+	packetDisconnect   packetType = '1'
+	packetEvent        packetType = '2'
+	packetAck          packetType = '3'
+	packetConnectError packetType = '4'
+	packetBinaryEvent  packetType = '5'
+	packetBinaryAck    packetType = '6'
+)
+
+const (
+	// maxNamespaceLength bounds the names that a client can make the server look up, keep and send back.
+	maxNamespaceLength = 1024
+	// maxJSONDepth bounds the nesting of a payload, and with it the recursion of whoever decodes it.
+	maxJSONDepth = 256
+	// maxPacketID is the largest acknowledgement id: what a JavaScript client can count to exactly.
+	maxPacketID = 1<<53 - 1
+)
+
+// packet is one incoming packet. The binary types are folded into packetEvent and packetAck, with attachments.
+type packet struct {
+	kind        packetType
+	namespace   string
+	id          uint64
+	hasID       bool
+	payload     []byte // CONNECT: the auth object; nil if there is none
+	event       string // EVENT: its name
+	args        Args   // EVENT and ACK
+	attachments int    // how many binary messages follow
+	size        int    // bytes on the wire, attachments included
+}
+
+// limits are the bounds of the decoder.
+type limits struct {
+	attachments int
+	bytes       int
+}
+
+// errPacket is the error of everything that is no valid packet.
+var errPacket = errors.New("invalid packet")
+
+func badPacket(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errPacket, fmt.Sprintf(format, args...))
+}
+
+// parsePacket decodes the text of a packet. It keeps references to data.
+//
+//	<packet type>[<# of binary attachments>-][<namespace>,][<acknowledgment id>][JSON payload]
+//
+// Socket.IO protocol v5, section "Packet encoding".
+func parsePacket(data []byte, lim limits) (packet, error) {
+	if len(data) == 0 {
+		return packet{}, badPacket("empty")
+	}
+	p := packet{kind: packetType(data[0]), namespace: "/", size: len(data)}
+	if p.kind < packetConnect || p.kind > packetBinaryAck {
+		return packet{}, badPacket("unknown type")
+	}
+	rest := data[1:]
+	var err error
+	if p.kind == packetBinaryEvent || p.kind == packetBinaryAck {
+		if p.attachments, rest, err = parseAttachments(rest, lim.attachments); err != nil {
+			return packet{}, err
+		}
+		p.kind -= packetBinaryEvent - packetEvent
+	}
+	if len(rest) > 0 && rest[0] == '/' {
+		name, after, _ := bytes.Cut(rest, []byte{','})
+		if len(name) > maxNamespaceLength {
+			return packet{}, badPacket("namespace of %d bytes", len(name))
+		}
+		p.namespace, rest = string(name), after
+	}
+	if p.id, p.hasID, rest, err = parseID(rest); err != nil {
+		return packet{}, err
+	}
+	if err := p.parsePayload(rest); err != nil {
+		return packet{}, err
+	}
+	return p, nil
+}
+
+// parseAttachments reads "<# of binary attachments>-".
+func parseAttachments(data []byte, most int) (n int, rest []byte, err error) {
+	digits, rest, found := bytes.Cut(data, []byte{'-'})
+	if !found || len(digits) == 0 || len(digits) > 9 || digits[0] == '0' || countDigits(digits) != len(digits) {
+		return 0, nil, badPacket("number of attachments")
+	}
+	if n, err = strconv.Atoi(string(digits)); err != nil {
+		return 0, nil, badPacket("number of attachments")
+	}
+	if n > most {
+		return 0, nil, badPacket("%d attachments", n)
+	}
+	return n, rest, nil
+}
+
+// parseID reads the optional acknowledgement id.
+func parseID(data []byte) (id uint64, found bool, rest []byte, err error) {
+	n := countDigits(data)
+	if n == 0 {
+		return 0, false, data, nil
+	}
+	id, err = strconv.ParseUint(string(data[:n]), 10, 64)
+	if err != nil || id > maxPacketID {
+		return 0, false, nil, badPacket("acknowledgement id")
+	}
+	return id, true, data[n:], nil
+}
+
+func countDigits(data []byte) int {
+	for i, c := range data {
+		if c < '0' || c > '9' {
+			return i
+		}
+	}
+	return len(data)
+}
+
+// parsePayload checks the payload against the packet's type and takes it apart.
+func (p *packet) parsePayload(data []byte) error {
+	if len(data) > 0 && !json.Valid(data) {
+		return badPacket("payload is not JSON")
+	}
+	switch p.kind {
+	case packetConnect:
+		if p.hasID || len(data) > 0 && data[0] != '{' {
+			return badPacket("CONNECT with anything but an object")
+		}
+		if jsonDepth(data) > maxJSONDepth {
+			return badPacket("payload is nested too deeply")
+		}
+		p.payload = data
+		return nil
+	case packetDisconnect:
+		if p.hasID || len(data) > 0 {
+			return badPacket("DISCONNECT with a payload")
+		}
+		return nil
+	case packetEvent, packetAck:
+		return p.parseArgs(data)
+	default:
+		return badPacket("CONNECT_ERROR from a client")
+	}
+}
+
+// parseArgs takes the payload of an EVENT or ACK apart. Without attachments an object that looks like a placeholder
+// is an ordinary object, as for every other implementation.
+func (p *packet) parseArgs(data []byte) error {
+	if len(data) == 0 || data[0] != '[' {
+		return badPacket("payload is not an array")
+	}
+	items, err := splitArray(data)
+	if err != nil {
+		return err
+	}
+	if p.kind == packetAck && !p.hasID {
+		return badPacket("ACK without an id")
+	}
+	if p.kind == packetEvent {
+		if len(items) == 0 {
+			return badPacket("EVENT without a name")
+		}
+		if p.event, err = parseEventName(items[0]); err != nil {
+			return err
+		}
+		items = items[1:]
+	}
+	if err := checkPlaceholders(data, p.attachments); err != nil {
+		return err
+	}
+	p.args = Args{items: items}
+	return nil
+}
+
+// parseEventName reads the first item of an EVENT: a string, or a number, which names the same event as its text does
+// in JavaScript.
+func parseEventName(data []byte) (string, error) {
+	if data[0] == '"' {
+		var name string
+		if err := json.Unmarshal(data, &name); err != nil {
+			return "", badPacket("event name")
+		}
+		if reservedEvent(name) {
+			return "", badPacket("reserved event name")
+		}
+		return name, nil
+	}
+	number, err := strconv.ParseFloat(string(data), 64)
+	if err != nil {
+		return "", badPacket("event name is neither a string nor a number")
+	}
+	return strconv.FormatFloat(number, 'f', -1, 64), nil
+}
+
+// reservedEvent reports whether a name must not be used for an event. Socket.IO documentation, "Emit cheatsheet".
+func reservedEvent(name string) bool {
+	switch name {
+	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
+		return true
+	default:
+		return false
+	}
+}
+
+// splitArray returns the items of a JSON array, which must be valid.
+func splitArray(data []byte) ([]json.RawMessage, error) {
+	items := make([]json.RawMessage, 0, 4)
+	start, depth := -1, 0
+	for i := 0; i < len(data); i++ {
+		c := data[i]
+		switch {
+		case c == '"':
+			if start < 0 {
+				start = i
+			}
+			i = skipString(data, i)
+			continue
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+			continue
+		case c == '[' || c == '{':
+			if depth++; depth == 1 {
+				continue // the array itself
+			}
+			if depth > maxJSONDepth {
+				return nil, badPacket("payload is nested too deeply")
+			}
+		case depth == 1 && (c == ',' || c == ']'):
+			if start >= 0 {
+				items = append(items, bytes.TrimRight(data[start:i:i], " \t\r\n"))
+			}
+			start = -1
+			continue
+		case c == ']' || c == '}':
+			depth--
+		}
+		if start < 0 {
+			start = i
+		}
+	}
+	return items, nil
+}
+
+// skipString returns the index of the quote that ends the string beginning at data[i]; the JSON must be valid.
+func skipString(data []byte, i int) int {
+	for i++; data[i] != '"'; i++ {
+		if data[i] == '\\' {
+			i++
+		}
+	}
+	return i
+}
+
+// jsonDepth returns how deeply valid JSON is nested.
+func jsonDepth(data []byte) int {
+	depth, most := 0, 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			i = skipString(data, i)
+		case '[', '{':
+			depth++
+			most = max(most, depth)
+		case ']', '}':
+			depth--
+		}
+	}
+	return most
+}
