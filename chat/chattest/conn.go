@@ -76,20 +76,19 @@ func Dial(ctx context.Context, base string, o Options) (*Conn, error) {
 		base:      base,
 		opts:      o,
 		url:       u.JoinPath(o.Path),
-		wire:      newWire(o),
 		done:      make(chan struct{}),
 		sockets:   map[string]*Socket{},
 		pollEnded: make(chan struct{}),
 		upgraded:  make(chan struct{}),
 		packets:   newInbox[Packet](),
 	}
-	c.wire.onCut = func() { c.fail(ErrCut) }
+	c.wire = newWire(func() { c.fail(ErrCut) })
 	c.noPong.Store(o.NoPong)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.http = &http.Client{
 		Jar: o.Jar,
 		Transport: &http.Transport{
-			DialContext: c.wire.dial, TLSClientConfig: o.TLS, DisableCompression: true,
+			DialContext: c.dialTCP, TLSClientConfig: o.TLS, DisableCompression: true,
 		},
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)

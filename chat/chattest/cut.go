@@ -23,16 +23,12 @@ func (c *Conn) HalfClose() { c.wire.each(false, (*wireConn).closeWrite) }
 // CutAfterReading cuts as [Conn.Reset] does after n more bytes have come in,
 // most likely in the middle of a frame or a response.
 func (c *Conn) CutAfterReading(n int) {
-	c.wire.mu.Lock()
-	defer c.wire.mu.Unlock()
-	c.wire.toRead = int64(n)
+	c.wire.cutAfter(&c.wire.toRead, n)
 }
 
 // CutAfterWriting cuts as [Conn.Reset] does after n more bytes have gone out.
 func (c *Conn) CutAfterWriting(n int) {
-	c.wire.mu.Lock()
-	defer c.wire.mu.Unlock()
-	c.wire.toWrite = int64(n)
+	c.wire.cutAfter(&c.wire.toWrite, n)
 }
 
 // CutMidFrame sends the beginning of a frame, or of a POST while polling, that
@@ -46,7 +42,7 @@ func (c *Conn) CutMidFrame() {
 	if ws != nil {
 		// A final text frame, masked, 1,000 bytes long, of which 5 follow.
 		_, _ = ws.NetConn().Write([]byte{0x81, 0xfe, 0x03, 0xe8, 0, 0, 0, 0, '4', '2', '[', '"', 'c'})
-	} else if nc, err := c.wire.dial(c.ctx, "tcp", hostPort(c.url.Host, c.url.Scheme)); err == nil {
+	} else if nc, err := c.dialTCP(c.ctx, "tcp", hostPort(c.url.Host, c.url.Scheme)); err == nil {
 		_, _ = fmt.Fprintf(nc, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n42[\"c",
 			c.address(Polling)[len(c.url.Scheme+"://"+c.url.Host):], c.url.Host)
 	}

@@ -18,6 +18,11 @@ import (
 // the goroutines of other tests do not count.
 func CheckLeaks(t testing.TB) {
 	t.Helper()
+	checkLeaks(t, 5*time.Second)
+}
+
+func checkLeaks(t testing.TB, timeout time.Duration) {
+	t.Helper()
 	mark := t.Name() // no two tests of a process run under one name at once
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels(leakLabel, mark)))
 	t.Cleanup(func() {
@@ -25,7 +30,7 @@ func CheckLeaks(t testing.TB) {
 		if shared, ok := http.DefaultTransport.(*http.Transport); ok {
 			shared.CloseIdleConnections()
 		}
-		if stacks := awaitNone(mark, 5*time.Second); stacks != "" {
+		if stacks := awaitNone(mark, timeout); stacks != "" {
 			t.Errorf("goroutines are left over:\n%s", stacks)
 		}
 	})

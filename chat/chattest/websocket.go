@@ -29,7 +29,7 @@ func (c *Conn) openWebSocket(ctx context.Context) error {
 }
 
 func (c *Conn) dialWebSocket(ctx context.Context) (*websocket.Conn, error) {
-	d := websocket.Dialer{NetDialContext: c.wire.dial, TLSClientConfig: c.opts.TLS, Jar: c.opts.Jar}
+	d := websocket.Dialer{NetDialContext: c.dialTCP, TLSClientConfig: c.opts.TLS, Jar: c.opts.Jar}
 	ws, res, err := d.DialContext(ctx, c.address(WebSocket), http.Header(c.opts.Header).Clone())
 	if res != nil {
 		defer func() { _ = res.Body.Close() }()

@@ -1,16 +1,14 @@
 package chattest
 
 import (
-	"context"
 	"net"
 	"sync"
-	"syscall"
 )
 
-// wire is every TCP connection of one client, and what is being done to them.
+// wire is a set of connections that share one fate: all TCP connections of one
+// client, or one that passes through a proxy.
 type wire struct {
-	dialer func(ctx context.Context, network, addr string) (net.Conn, error)
-	onCut  func() // called before a cut that a budget causes
+	onCut func() // called before a cut that a budget causes
 
 	mu       sync.Mutex
 	conns    map[*wireConn]struct{}
@@ -21,35 +19,12 @@ type wire struct {
 	toWrite  int64
 }
 
-func newWire(o Options) *wire {
-	dialer := o.DialContext
-	if dialer == nil {
-		d := net.Dialer{Control: receiveBuffer(o.ReadBufferBytes)}
-		dialer = d.DialContext
-	}
-	return &wire{dialer: dialer, conns: map[*wireConn]struct{}{}, toRead: -1, toWrite: -1}
+func newWire(onCut func()) *wire {
+	return &wire{onCut: onCut, conns: map[*wireConn]struct{}{}, toRead: -1, toWrite: -1}
 }
 
-// receiveBuffer sets SO_RCVBUF before the connection is made: only then does it
-// bound the window that the peer is offered.
-func receiveBuffer(size int) func(network, address string, c syscall.RawConn) error {
-	if size <= 0 {
-		return nil
-	}
-	return func(_, _ string, c syscall.RawConn) error {
-		var err error
-		if controlErr := c.Control(func(fd uintptr) { err = setReceiveBuffer(fd, size) }); controlErr != nil {
-			return controlErr
-		}
-		return err
-	}
-}
-
-func (w *wire) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	nc, err := w.dialer(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
+// add takes a connection into the set.
+func (w *wire) add(nc net.Conn) (net.Conn, error) {
 	c := &wireConn{Conn: nc, wire: w, closed: make(chan struct{})}
 	w.mu.Lock()
 	cut := w.cut
@@ -93,6 +68,13 @@ func (w *wire) vanish() {
 	w.vanished = true
 	w.mu.Unlock()
 	w.pause()
+}
+
+// cutAfter sets a budget of bytes, in or out.
+func (w *wire) cutAfter(budget *int64, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*budget = int64(n)
 }
 
 // each calls f on every open connection, and refuses new ones if cut is set.
