@@ -73,6 +73,7 @@ func TestDependencies(t *testing.T) {
 		"github.com/go-sql-driver":     {"store"},
 		"github.com/jackc":             {"store"},
 		"golang.org/x/time":            {"middleware", "chat"},
+		"golang.org/x/text":            {"chat"},
 		"golang.org/x/sys":             {"chat/internal/bench", "chat/internal/engineio"},
 	}
 	for _, f := range sources(t) {
