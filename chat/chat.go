@@ -1,0 +1,189 @@
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/echochat/echochat/chat/socketio"
+	"github.com/echochat/echochat/store"
+)
+
+// Chat is a chat on a store. Make one with New, put it on a router with Mount, end it with Shutdown. All methods are safe
+// for concurrent use.
+type Chat struct {
+	cfg      config
+	log      *slog.Logger
+	store    *store.Store
+	server   *socketio.Server
+	origins  originPolicy
+	presence *presence
+	typing   *typing
+	routes   routes
+
+	draining atomic.Bool
+	stopping sync.Once
+	requests sync.RWMutex  // REST calls under way hold it for reading; Shutdown takes it for good
+	idle     chan struct{} // closed when none is left
+}
+
+// New makes a chat on st, which stays the caller's to close, after Shutdown. One store serves one chat. The error
+// names the option that is wrong, or says which one is missing.
+func New(st *store.Store, opts ...Option) (*Chat, error) {
+	if st == nil {
+		return nil, errors.New("chat: New: the store is nil")
+	}
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	c := &Chat{cfg: cfg, log: cfg.logger, store: st, idle: make(chan struct{})}
+	if c.origins, err = newOriginPolicy(cfg.origins); err != nil {
+		return nil, err
+	}
+	c.presence = newPresence(cfg.presenceGrace, c.announcePresence)
+	c.typing = newTyping(cfg.typingExpiry, c.announceStopped)
+	if c.server, err = socketio.New(c.transport()...); err != nil {
+		return nil, fmt.Errorf("chat: WithTransport: %w", err)
+	}
+	c.listen()
+	st.OnCommit(c.deliver)
+	return c, nil
+}
+
+// transport returns the settings of the Socket.IO server: what the app passes on, then what is the chat's to say.
+func (c *Chat) transport() []socketio.Option {
+	opts := append([]socketio.Option(nil), c.cfg.transport...)
+	opts = append(opts,
+		socketio.WithLogger(c.log),
+		socketio.WithMaxPayload(c.cfg.maxPayload),
+		socketio.WithIdentity(func(r *http.Request) any { return identityOf(r) }),
+		socketio.WithVerify(verify),
+		socketio.WithErrorAck(c.errorAck),
+	)
+	if len(c.cfg.origins) > 0 {
+		opts = append(opts, socketio.WithOrigins(c.cfg.origins...))
+	}
+	return opts
+}
+
+// verify reports whether a later request of a transport session comes from whom its handshake came from.
+func verify(h *socketio.Handshake, r *http.Request) bool {
+	id, ok := h.Identity.(*identity)
+	return ok && id.owns(identityOf(r))
+}
+
+// Server returns the Socket.IO server beneath, for events and namespaces of the app's own. The chat lives in the main
+// namespace, where UserOf tells who a socket is; whoever connects to another namespace has passed WithAuth at most.
+func (c *Chat) Server() *socketio.Server { return c.server }
+
+// OnConnection calls fn for each user who connects, before the connection's first event: the place to register events
+// of the app's own beside the chat's. Call it before Mount.
+func (c *Chat) OnConnection(fn func(ctx context.Context, u User, s *socketio.Socket)) {
+	c.server.OnConnection(func(ctx context.Context, s *socketio.Socket) {
+		if u, ok := UserOf(s); ok {
+			fn(ctx, u, s)
+		}
+	})
+}
+
+// Online reports whether a user is connected to this process, or was less than the grace period ago.
+func (c *Chat) Online(userID string) bool { return c.presence.online(userID) }
+
+// Shutdown stops the chat: it refuses whoever comes, tells the clients (server.draining), sends what is waiting for them,
+// closes their connections and waits until nothing of the chat runs any more. When ctx ends first, what is left is cut
+// off and ctx's error returned. It leaves the HTTP server and the store alone: shut the HTTP server down beside it
+// (hijacked connections are not net/http's to close), and close the store afterwards.
+func (c *Chat) Shutdown(ctx context.Context) error {
+	c.stopping.Do(func() {
+		c.draining.Store(true)
+		c.emit(Event{Type: EventServerDraining}, c.server.Local())
+		go func() { c.requests.Lock(); close(c.idle) }()
+	})
+	err := c.server.Shutdown(ctx)
+	c.typing.close()
+	c.presence.close()
+	select {
+	case <-c.idle:
+	case <-ctx.Done():
+		err = errors.Join(err, fmt.Errorf("chat: shut down: %w", ctx.Err()))
+	}
+	c.store.OnCommit(nil)
+	return err
+}
+
+// emit sends an event to receivers, to each of their sockets once.
+func (c *Chat) emit(e Event, receivers socketio.Broadcast) {
+	if e.CreatedAt.IsZero() {
+		e.CreatedAt = time.Now().UTC().Truncate(time.Millisecond)
+	}
+	if err := receivers.Emit(e.Type, e); err != nil {
+		c.log.Error("chat: an event could not be sent", "event", e.Type, "err", err)
+	}
+}
+
+// everyone are the connections in a room and, wherever they are, those of a user whom the event is about.
+func (c *Chat) everyone(roomID, userID string) socketio.Broadcast {
+	return c.server.To(roomKey(roomID), userKey(userID))
+}
+
+// deliver tells everyone in its room about each committed message. The store calls it in the order of seq.
+func (c *Chat) deliver(rows []store.Message) {
+	for _, row := range rows {
+		m := messageOf(row)
+		c.emit(Event{Type: EventMessageNew, RoomID: m.RoomID, Seq: m.Seq, CreatedAt: m.CreatedAt, User: m.User, Message: &m}, c.server.To(roomKey(m.RoomID)))
+	}
+}
+
+// Rooms of the transport. The app may use others, without these prefixes.
+const (
+	roomPrefix = "room:"
+	userPrefix = "user:"
+)
+
+func roomKey(roomID string) string { return roomPrefix + roomID }
+func userKey(userID string) string { return userPrefix + userID }
+
+// storeError turns what the store says into the words of the client contract.
+func (c *Chat) storeError(op string, err error) *Error {
+	var e *Error
+	switch {
+	case errors.Is(err, store.ErrRoomNotFound):
+		e = roomNotFound()
+	case errors.Is(err, store.ErrNotMember):
+		e = notAMember()
+	case errors.Is(err, store.ErrMessageNotFound):
+		e = NewError(CodeMessageNotFound, "There is no such message in this room.")
+	case errors.Is(err, store.ErrRoomExists):
+		e = NewError(CodeConflict, "There is a room with that id already.")
+	case errors.Is(err, store.ErrIDConflict):
+		e = NewError(CodeIDConflict, "This client_id belongs to another message.")
+	case errors.Is(err, store.ErrInvalidArgument):
+		e = NewError(CodeInvalidArgument, "The request has a value that cannot be stored.")
+	case errors.Is(err, store.ErrStorageFull):
+		c.log.Error("chat: the database is full", "op", op)
+		e = NewError(CodeStorageFull, "The server has no space left.")
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		c.log.Warn("chat: the database did not answer", "op", op, "err", err)
+		e = NewError(CodeServerBusy, "The server is busy; please try again.")
+	default:
+		e = c.internal(fmt.Errorf("%s: %w", op, err))
+	}
+	e.cause = err
+	return e
+}
+
+// internal logs a fault of the server under a new request id and returns what the client is told of it.
+func (c *Chat) internal(err error) *Error {
+	e := NewError(CodeInternal, "Something went wrong on the server.")
+	e.RequestID, e.cause = rand.Text(), err
+	c.log.Error("chat: internal error", "request_id", e.RequestID, "err", err)
+	return e
+}

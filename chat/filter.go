@@ -1,0 +1,47 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Filter sees each message before it is stored. It may rewrite the draft in place, or refuse it by returning Reject,
+// RateLimited, Forbidden or another *Error, which the sender gets as it is. Any other error is logged, and the sender
+// gets CodeInternal. Several run at the same time for different messages; the context ends when the sender is gone.
+//
+// The room, the sender, ClientID and ParentID are not a filter's to change; changes to them are ignored. A filter should
+// rewrite the same text in the same way, or a client that sends a message again is told that it has changed.
+type Filter func(ctx context.Context, d *Draft) error
+
+// Draft is a message on its way into the database.
+type Draft struct {
+	Room        Room
+	Sender      User
+	Text        string
+	ClientID    string // chosen by the client to find its message again; may be empty
+	ParentID    string // the message this one replies to; may be empty
+	Attachments []Attachment
+	Metadata    json.RawMessage // a JSON object; may be nil
+}
+
+// filter passes the message a of u through all filters, and takes over what they have rewritten.
+func (c *Chat) filter(ctx context.Context, u User, a *sendArgs) error {
+	if len(c.cfg.filters) == 0 {
+		return nil
+	}
+	room, _, err := c.memberRoom(ctx, u, a.RoomID)
+	if err != nil {
+		return err
+	}
+	d := Draft{
+		Room: room, Sender: u, Text: a.Text, ClientID: a.ClientID, ParentID: a.ParentID,
+		Attachments: a.Attachments, Metadata: a.Metadata,
+	}
+	for _, f := range c.cfg.filters {
+		if err := c.guard("filter", CodeInternal, func() error { return f(ctx, &d) }); err != nil {
+			return err
+		}
+	}
+	a.Text, a.Attachments, a.Metadata = d.Text, d.Attachments, d.Metadata
+	return c.checkSend(a)
+}

@@ -1,0 +1,232 @@
+package chat
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/echochat/echochat/store"
+)
+
+// Message is a message as clients see it.
+type Message struct {
+	ID          string            `json:"id"`
+	RoomID      string            `json:"room_id"`
+	Seq         int64             `json:"seq"`                 // place in the room: 1, 2, 3 … without gaps
+	ClientID    string            `json:"client_id,omitempty"` // the sender's own id of it
+	Type        store.MessageType `json:"type"`
+	Text        string            `json:"text"`
+	User        *User             `json:"user,omitempty"` // the sender; nil when the system said it
+	ParentID    string            `json:"parent_id,omitempty"`
+	Attachments []Attachment      `json:"attachments,omitempty"`
+	Metadata    json.RawMessage   `json:"metadata,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+}
+
+func messageOf(m store.Message) Message {
+	out := Message{
+		ID: m.ID, RoomID: m.RoomID, Seq: m.Seq, ClientID: m.ClientID, Type: m.Type, Text: m.Text,
+		ParentID: m.ParentID, Metadata: json.RawMessage(m.Metadata), CreatedAt: m.CreatedAt.Time(),
+	}
+	if out.ClientID == out.ID { // the store's stand-in for none
+		out.ClientID = ""
+	}
+	if m.SenderID != "" {
+		u := userOf(m.Sender, m.SenderID)
+		out.User = &u
+	}
+	if len(m.Attachments) > 0 {
+		// What is stored was encoded by send; a row that somebody else wrote is shown without.
+		_ = json.Unmarshal(m.Attachments, &out.Attachments)
+	}
+	return out
+}
+
+// Attachment is a link that belongs to a message. The chat neither fetches nor checks what is behind it.
+type Attachment struct {
+	Type     string `json:"type,omitempty"` // such as image, file, audio
+	URL      string `json:"url"`            // http or https
+	Name     string `json:"name,omitempty"`
+	MIME     string `json:"mime,omitempty"`
+	Size     int64  `json:"size,omitempty"` // bytes
+	Width    int    `json:"width,omitempty"`
+	Height   int    `json:"height,omitempty"`
+	ThumbURL string `json:"thumb_url,omitempty"`
+}
+
+const (
+	maxClientIDBytes = 128
+	maxMessageID     = 64
+	maxAttachments   = 10
+)
+
+// NewMessage is a message to be sent from Go.
+type NewMessage struct {
+	RoomID      string
+	Text        string
+	ClientID    string          // names the message, so that sending it again stores it once; defaults to none
+	ParentID    string          // the message it replies to; defaults to none
+	Attachments []Attachment    // at most 10
+	Metadata    json.RawMessage // the app's own, a JSON object; defaults to none
+}
+
+// Send sends a message as u, who must be a member of the room; filters apply as they do to events. It returns when the
+// message is committed. For a ClientID that u has used in the room before it returns the message stored then. An error
+// with Retryable set may be tried again with the same ClientID.
+func (c *Chat) Send(ctx context.Context, u User, n NewMessage) (Message, error) {
+	u, err := checkUser(u)
+	if err != nil {
+		return Message{}, err
+	}
+	m, stored, err := c.send(ctx, u, sendArgs(n))
+	if err != nil {
+		return Message{}, err
+	}
+	if stored {
+		_ = c.hookMessage(ctx, m) // logged; the message is sent all the same
+	}
+	return m, nil
+}
+
+// SendSystem says something in a room in nobody's name. Filters do not apply.
+func (c *Chat) SendSystem(ctx context.Context, roomID, text string) (Message, error) {
+	a := sendArgs{RoomID: roomID, Text: text}
+	if err := c.checkSend(&a); err != nil {
+		return Message{}, err
+	}
+	row, _, err := c.store.Append(ctx, store.Draft{RoomID: roomID, Text: text, System: true})
+	if err != nil {
+		return Message{}, c.storeError("send", err)
+	}
+	m := messageOf(row)
+	_ = c.hookMessage(ctx, m) // logged; the message is sent all the same
+	return m, nil
+}
+
+// send stores a message of u. Stored is false when it was there already. Everyone in the room is told by deliver.
+func (c *Chat) send(ctx context.Context, u User, a sendArgs) (m Message, stored bool, err error) {
+	if err := c.checkSend(&a); err != nil {
+		return Message{}, false, err
+	}
+	// A sender who goes away right after sending has sent: the outcome is the database's alone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	defer cancel()
+	if err := c.filter(ctx, u, &a); err != nil {
+		return Message{}, false, err
+	}
+	d := store.Draft{
+		RoomID: a.RoomID, Sender: u.row(), ClientID: a.ClientID, Text: a.Text, ParentID: a.ParentID,
+		Metadata: store.RawJSON(a.Metadata),
+	}
+	if len(a.Attachments) > 0 {
+		if d.Attachments, err = json.Marshal(a.Attachments); err != nil {
+			return Message{}, false, invalid("attachments", "cannot be encoded")
+		}
+	}
+	row, duplicate, err := c.store.Append(ctx, d)
+	if err != nil {
+		return Message{}, false, c.sendError(ctx, u, a.RoomID, err)
+	}
+	c.typing.stop(a.RoomID, u.ID)
+	return messageOf(row), !duplicate, nil
+}
+
+// sendTimeout bounds a send that has left its sender's connection behind; the store gives up earlier by itself.
+const sendTimeout = 10 * time.Second
+
+// sendError is storeError for a message of u, who may not learn from the answer that a private room is there.
+func (c *Chat) sendError(ctx context.Context, u User, roomID string, err error) error {
+	e := c.storeError("send", err)
+	if e.Code == CodeNotAMember {
+		if _, _, err := c.memberRoom(ctx, u, roomID); err != nil {
+			return err
+		}
+	}
+	return e
+}
+
+func (c *Chat) checkSend(a *sendArgs) error {
+	if err := checkRoomID(a.RoomID); err != nil {
+		return err
+	}
+	switch {
+	case len(a.Text) > c.cfg.maxTextBytes:
+		e := NewError(CodeMessageTooLarge, "The message is too long.")
+		e.Details = map[string]string{"max_bytes": strconv.Itoa(c.cfg.maxTextBytes)}
+		return e
+	case !storable(a.Text):
+		return invalid("text", "must be valid UTF-8 without U+0000")
+	case strings.TrimSpace(a.Text) == "" && len(a.Attachments) == 0:
+		return invalid("text", "is empty")
+	case len(a.ClientID) > maxClientIDBytes || !printable(a.ClientID):
+		return invalid("client_id", "must be at most 128 bytes of printable characters")
+	case len(a.ParentID) > maxMessageID || !printable(a.ParentID):
+		return invalid("parent_id", "is not a message id")
+	}
+	if err := checkAttachments(a.Attachments); err != nil {
+		return err
+	}
+	return checkMetadata(a.Metadata)
+}
+
+func checkAttachments(list []Attachment) error {
+	if len(list) > maxAttachments {
+		return invalid("attachments", "has more than 10 entries")
+	}
+	for _, a := range list {
+		if !webURL(a.URL) || a.ThumbURL != "" && !webURL(a.ThumbURL) {
+			return invalid("attachments", "must have http or https links of at most 2048 bytes")
+		}
+		if len(a.Type) > 64 || len(a.Name) > 256 || len(a.MIME) > 128 || !printable(a.Type+a.Name+a.MIME) {
+			return invalid("attachments", "has a type, name or mime that is too long or cannot be shown")
+		}
+		if a.Size < 0 || a.Width < 0 || a.Height < 0 {
+			return invalid("attachments", "has a negative size")
+		}
+	}
+	return nil
+}
+
+// webURL reports whether s is an absolute http or https link, so that no client is handed a javascript: one.
+func webURL(s string) bool {
+	if len(s) > maxURLBytes || !printable(s) {
+		return false
+	}
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+func checkMetadata(m json.RawMessage) error {
+	if len(m) > maxMetadataBytes {
+		return invalid("metadata", "is larger than 32 KiB")
+	}
+	if none(m) {
+		return nil
+	}
+	if m[0] != '{' || !json.Valid(m) || !storable(string(m)) || escapesNUL(m) {
+		return invalid("metadata", "must be a JSON object of valid UTF-8 without U+0000")
+	}
+	return nil
+}
+
+// storable reports whether every database takes s as text.
+func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// escapesNUL reports whether the JSON text m spells a U+0000, which PostgreSQL's JSON does not take.
+func escapesNUL(m []byte) bool {
+	for i := 0; i < len(m)-1; i++ {
+		if m[i] != '\\' {
+			continue
+		}
+		if bytes.HasPrefix(m[i+1:], []byte("u0000")) {
+			return true
+		}
+		i++ // whatever is escaped, it is not the start of another escape
+	}
+	return false
+}

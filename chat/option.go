@@ -1,0 +1,229 @@
+package chat
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/echochat/echochat/chat/socketio"
+)
+
+// Option is a setting of New. Each is checked there, and the error names the option.
+type Option func(*config) error
+
+// config is what the options add up to.
+type config struct {
+	auth      Authenticator
+	tokenAuth TokenAuthenticator
+	guests    bool
+	openRooms bool
+	filters   []Filter
+	hooks     []Hooks
+	path      string
+	origins   []string
+	logger    *slog.Logger
+	transport []socketio.Option
+
+	authTimeout    time.Duration
+	maxTextBytes   int
+	maxPayload     int
+	roomsPerSocket int
+	typingExpiry   time.Duration
+	presenceGrace  time.Duration
+}
+
+func defaults() config {
+	return config{
+		path:           "/socket.io",
+		logger:         slog.Default(),
+		authTimeout:    10 * time.Second,
+		maxTextBytes:   64 << 10,
+		maxPayload:     1_000_000,
+		roomsPerSocket: 128,
+		typingExpiry:   6 * time.Second,
+		presenceGrace:  5 * time.Second,
+	}
+}
+
+// WithAuth says who is asking, from the request itself: the app's own cookie session, a header, what a middleware put
+// into the context. It is asked at the transport's handshake, again with each later HTTP request of that session (which
+// must come from the same user), and for each REST call. It must not keep the context.
+func WithAuth(fn Authenticator) Option {
+	return func(c *config) error {
+		if fn == nil {
+			return optionError("WithAuth", "the authenticator is nil")
+		}
+		c.auth = fn
+		return nil
+	}
+}
+
+// WithTokenAuth says who is connecting from the "auth" payload that a Socket.IO client sends with its CONNECT, and for
+// REST from the bearer token of the Authorization header, which arrives as {"token":"…"}. It goes before WithAuth: what
+// a client says on purpose outweighs the cookie its browser sends by itself.
+func WithTokenAuth(fn TokenAuthenticator) Option {
+	return func(c *config) error {
+		if fn == nil {
+			return optionError("WithTokenAuth", "the authenticator is nil")
+		}
+		c.tokenAuth = fn
+		return nil
+	}
+}
+
+// WithGuests lets people in whom no authenticator knows. A guest is a random id in an HttpOnly cookie, and has the
+// display name that the client's "auth" payload asks for: {"name":"Ada"}.
+func WithGuests() Option {
+	return func(c *config) error { c.guests = true; return nil }
+}
+
+// WithOpenRooms lets everybody who is signed in create rooms: joining an unknown room creates it as a public one, and
+// POST /rooms takes an id. Without it, ids are given out by the app (Chat.CreateRoom) alone.
+func WithOpenRooms() Option {
+	return func(c *config) error { c.openRooms = true; return nil }
+}
+
+// WithFilter adds filters. Each message passes all of them, in the order given, before it is stored.
+func WithFilter(filters ...Filter) Option {
+	return func(c *config) error {
+		for i, f := range filters {
+			if f == nil {
+				return optionError("WithFilter", fmt.Sprintf("filter %d is nil", i+1))
+			}
+		}
+		c.filters = append(c.filters, filters...)
+		return nil
+	}
+}
+
+// WithHooks adds hooks. Given more than once, they run in the order given.
+func WithHooks(hooks Hooks) Option {
+	return func(c *config) error { c.hooks = append(c.hooks, hooks); return nil }
+}
+
+// WithPath sets the route of the transport below whatever the chat is mounted on. Defaults to /socket.io, where stock
+// clients look.
+func WithPath(path string) Option {
+	return func(c *config) error {
+		clean := "/" + strings.Trim(path, "/")
+		if clean == "/" || strings.ContainsAny(clean, ":*?# \\%") || strings.Contains(clean, "//") || !printable(clean) {
+			return optionError("WithPath", fmt.Sprintf("%q is not a plain path such as /socket.io", path))
+		}
+		c.path = clean
+		return nil
+	}
+}
+
+// WithOrigins lets pages of other origins ("https://shop.example", scheme and port included) use the chat, with
+// credentials. "*" lets every page: only for a chat whose users do not sign in by cookie. Defaults to the same origin.
+func WithOrigins(origins ...string) Option {
+	return func(c *config) error {
+		if len(origins) == 0 {
+			return optionError("WithOrigins", "no origin is given")
+		}
+		c.origins = append(c.origins, origins...)
+		return nil
+	}
+}
+
+// WithLogger sets where the chat logs. No message text, token or session id is ever logged. Defaults to slog.Default().
+func WithLogger(logger *slog.Logger) Option {
+	return func(c *config) error {
+		if logger == nil {
+			return optionError("WithLogger", "the logger is nil")
+		}
+		c.logger = logger
+		return nil
+	}
+}
+
+// WithAuthTimeout bounds the context that an authenticator gets. Defaults to 10 seconds.
+func WithAuthTimeout(d time.Duration) Option {
+	return duration("WithAuthTimeout", d, time.Millisecond, func(c *config) { c.authTimeout = d })
+}
+
+// WithMaxTextBytes limits the text of one message, in bytes of UTF-8. Defaults to 64 KiB; WithMaxPayload is its ceiling.
+func WithMaxTextBytes(n int) Option {
+	return func(c *config) error {
+		if n < 1 {
+			return optionError("WithMaxTextBytes", "must be at least 1")
+		}
+		c.maxTextBytes = n
+		return nil
+	}
+}
+
+// WithMaxPayload limits one packet of the transport and one REST body, in bytes. Defaults to 1,000,000, which is what
+// the handshake announces in Socket.IO's own server.
+func WithMaxPayload(n int) Option {
+	return func(c *config) error {
+		if n < 1024 {
+			return optionError("WithMaxPayload", "must be at least 1024")
+		}
+		c.maxPayload = n
+		return nil
+	}
+}
+
+// WithRoomsPerSocket limits in how many rooms one connection may be at a time. Defaults to 128.
+func WithRoomsPerSocket(n int) Option {
+	return func(c *config) error {
+		if n < 1 {
+			return optionError("WithRoomsPerSocket", "must be at least 1")
+		}
+		c.roomsPerSocket = n
+		return nil
+	}
+}
+
+// WithTypingExpiry sets after how long without another typing.start a user is taken to have stopped typing. Defaults to
+// 6 seconds.
+func WithTypingExpiry(d time.Duration) Option {
+	return duration("WithTypingExpiry", d, time.Millisecond, func(c *config) { c.typingExpiry = d })
+}
+
+// WithPresenceGrace sets how long a user whose last connection ended stays online, so that a reload or a short loss of
+// the network shows nothing. Defaults to 5 seconds; 0 announces at once.
+func WithPresenceGrace(d time.Duration) Option {
+	return duration("WithPresenceGrace", d, 0, func(c *config) { c.presenceGrace = d })
+}
+
+// WithTransport passes settings on to the Socket.IO server, such as its heartbeat. Origins, logger and payload limit have
+// options here, which REST follows too.
+func WithTransport(opts ...socketio.Option) Option {
+	return func(c *config) error { c.transport = append(c.transport, opts...); return nil }
+}
+
+func duration(name string, d, least time.Duration, set func(*config)) Option {
+	return func(c *config) error {
+		if d < least {
+			return optionError(name, fmt.Sprintf("must be at least %s", least))
+		}
+		set(c)
+		return nil
+	}
+}
+
+func optionError(name, why string) error { return fmt.Errorf("chat: %s: %s", name, why) }
+
+// newConfig applies opts to the defaults and checks what only the whole can tell.
+func newConfig(opts []Option) (config, error) {
+	c := defaults()
+	for _, o := range opts {
+		if o == nil {
+			return config{}, fmt.Errorf("chat: an Option is nil")
+		}
+		if err := o(&c); err != nil {
+			return config{}, err
+		}
+	}
+	if c.auth == nil && c.tokenAuth == nil && !c.guests {
+		return config{}, fmt.Errorf("chat: nobody could sign in: add WithAuth (the app's own session), WithTokenAuth (a token " +
+			"from the client), or WithGuests() for a chat that is open to everybody")
+	}
+	if c.maxTextBytes > c.maxPayload {
+		return config{}, optionError("WithMaxTextBytes", fmt.Sprintf("%d is over the %d bytes of WithMaxPayload", c.maxTextBytes, c.maxPayload))
+	}
+	return c, nil
+}

@@ -1,0 +1,165 @@
+package chat
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// announcements collects what a presence or a typing announces.
+type announcements struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (a *announcements) add(format string, args ...any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.list = append(a.list, fmt.Sprintf(format, args...))
+}
+
+// take returns what was announced since the last time.
+func (a *announcements) take() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := a.list
+	a.list = nil
+	return list
+}
+
+func TestPresence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var said announcements
+		p := newPresence(5*time.Second, func(u User, s Status) { said.add("%s %s", u.ID, s) })
+		ada := User{ID: "ada"}
+
+		p.connect(ada)
+		synctest.Wait()
+		require.Equal(t, []string{"ada online"}, said.take())
+
+		p.connect(ada) // a second tab
+		p.disconnect("ada")
+		time.Sleep(time.Hour)
+		require.Empty(t, said.take())
+		require.True(t, p.online("ada"))
+
+		p.disconnect("ada") // a reload of the only tab
+		time.Sleep(4 * time.Second)
+		require.True(t, p.online("ada"))
+		p.connect(ada)
+		time.Sleep(time.Hour)
+		require.Empty(t, said.take())
+
+		p.disconnect("ada") // a reload, and then the tab closes: the grace begins anew
+		time.Sleep(4 * time.Second)
+		p.connect(ada)
+		p.disconnect("ada")
+		time.Sleep(4 * time.Second)
+		require.Empty(t, said.take())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Equal(t, []string{"ada offline"}, said.take())
+		require.False(t, p.online("ada"))
+		require.Empty(t, p.users)
+
+		p.connect(ada)
+		synctest.Wait()
+		require.Equal(t, []string{"ada online"}, said.take())
+		p.disconnect("ada")
+		p.close()
+		time.Sleep(time.Hour)
+		require.Empty(t, said.take(), "after close")
+	})
+}
+
+// A change while one is being announced is announced after it, and what has changed back is not announced at all.
+func TestPresenceInOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var said announcements
+		var slow time.Duration
+		p := newPresence(0, func(u User, s Status) {
+			said.add("%s %s", u.ID, s)
+			time.Sleep(slow)
+		})
+		slow = time.Second
+		p.connect(User{ID: "ada"})
+		synctest.Wait()
+		p.disconnect("ada")
+		p.connect(User{ID: "bob"})
+		synctest.Wait()
+		p.connect(User{ID: "ada"}) // back before anybody was told
+		time.Sleep(time.Hour)
+		require.Equal(t, []string{"ada online", "bob online"}, said.take())
+		p.disconnect("ada")
+		time.Sleep(time.Hour)
+		require.Equal(t, []string{"ada offline"}, said.take())
+		p.disconnect("bob")
+		p.close()
+	})
+}
+
+func TestPresenceOfMany(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var said announcements
+		var working sync.Mutex
+		p := newPresence(time.Second, func(u User, s Status) {
+			require.True(t, working.TryLock(), "one at a time")
+			defer working.Unlock()
+			said.add("%s %s", u.ID, s)
+		})
+		for i := range 1000 {
+			u := User{ID: fmt.Sprint(i % 100)}
+			p.connect(u)
+			defer p.disconnect(u.ID)
+		}
+		synctest.Wait()
+		require.Len(t, said.take(), 100)
+		p.close()
+	})
+}
+
+func TestTyping(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var said announcements
+		y := newTyping(6*time.Second, func(p typist) { said.add("%s stopped in %s", p.user.ID, p.roomID) })
+		ada := typist{roomID: "r", user: User{ID: "ada"}, socketID: "s1"}
+		bob := typist{roomID: "r", user: User{ID: "bob"}, socketID: "s2"}
+
+		require.True(t, y.start(ada))
+		require.False(t, y.start(ada), "no news")
+		time.Sleep(4 * time.Second)
+		require.True(t, y.start(bob))
+		require.False(t, y.start(ada), "renewed")
+		time.Sleep(5 * time.Second)
+		require.Empty(t, said.take())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.ElementsMatch(t, []string{"bob stopped in r", "ada stopped in r"}, said.take())
+		require.Nil(t, y.timer, "nobody types, nothing runs")
+
+		y.start(ada)
+		y.stop("r", "ada")
+		y.stop("r", "ada")
+		require.Equal(t, []string{"ada stopped in r"}, said.take())
+
+		y.start(ada)
+		y.gone("s2", "ada", []string{"r"}) // another tab closes
+		require.Empty(t, said.take())
+		y.gone("s1", "ada", []string{"q", "r"})
+		require.Equal(t, []string{"ada stopped in r"}, said.take())
+
+		y.start(bob)
+		y.close()
+		require.False(t, y.start(bob))
+		time.Sleep(time.Hour)
+		require.Empty(t, said.take(), "after close")
+	})
+}

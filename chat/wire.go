@@ -1,0 +1,133 @@
+package chat
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// This page is the whole client contract of the events; rest.go lists the routes. Every client event carries one object
+// and is acknowledged, where the client asks for it, with one object: {"status":"ok", …} or
+// {"status":"error","error":{…}} (see Error). A transient failure is not acknowledged at all, so that the stock
+// client's "retries" option sends the event again.
+//
+// Field names are snake_case, times RFC 3339 in UTC, ids strings. A position is a seq or a message id.
+
+// Events from a client.
+const (
+	EventRoomJoin    = "room.join"    // {room_id, after?, epoch?, limit?} -> {room, members, messages, has_more_before, has_more_after, resync?}
+	EventRoomLeave   = "room.leave"   // {room_id} -> {}
+	EventRoomHistory = "room.history" // {room_id, before? | after? | around? | cursor?, limit?} -> {messages, has_more_before, has_more_after, next_cursor?}
+	EventMessageSend = "message.send" // {room_id, text, client_id?, parent_id?, attachments?, metadata?} -> {message}
+	EventTypingStart = "typing.start" // {room_id, parent_id?}; from the server {type, room_id, created_at, user, parent_id?}
+	EventTypingStop  = "typing.stop"  // the same; the server also sends it when the typing has expired
+)
+
+// Events from the server. Each carries one Event.
+const (
+	EventMessageNew      = "message.new"           // room_id, seq, user, message; to everyone in the room, the sender's sockets too
+	EventMemberAdded     = "member.added"          // room_id, user, member; somebody became a member of the room
+	EventMemberRemoved   = "member.removed"        // room_id, user; a membership ended, also told to the user it belonged to
+	EventPresenceChanged = "user.presence.changed" // user, status; somebody who shares a room came or went
+	EventServerDraining  = "server.draining"       // the server is about to close the connection; reconnect
+)
+
+// Event is what the server sends: the same outer shape for every event, with Type repeating the event's name so that
+// one catch-all listener can tell them apart.
+type Event struct {
+	Type      string    `json:"type"`
+	RoomID    string    `json:"room_id,omitempty"`
+	Seq       int64     `json:"seq,omitempty"` // message events: the position in the room
+	CreatedAt time.Time `json:"created_at"`
+	User      *User     `json:"user,omitempty"` // whom the event is about
+	Message   *Message  `json:"message,omitempty"`
+	Member    *Member   `json:"member,omitempty"`
+	ParentID  string    `json:"parent_id,omitempty"` // typing in a thread
+	Status    Status    `json:"status,omitempty"`    // presence: online or offline
+}
+
+// Status is a user's presence.
+type Status string
+
+// The two states of presence.
+const (
+	StatusOnline  Status = "online"
+	StatusOffline Status = "offline"
+)
+
+// joinArgs is the argument of room.join. After is the seq of the last message the client has; 0 means from the first.
+type joinArgs struct {
+	RoomID string `json:"room_id"`
+	After  *int64 `json:"after"`
+	Epoch  string `json:"epoch"`
+	Limit  int    `json:"limit"`
+}
+
+// joinAck answers room.join. Resync tells a client that After or Epoch belong to another database: what it has kept is
+// to be thrown away, and Messages is the latest page.
+type joinAck struct {
+	Status  okStatus `json:"status"`
+	Room    Room     `json:"room"`
+	Members []Member `json:"members"`
+	Page
+	Resync bool `json:"resync,omitempty"`
+}
+
+// roomArgs is the argument of room.leave.
+type roomArgs struct {
+	RoomID string `json:"room_id"`
+}
+
+// historyArgs is the argument of room.history; at most one of the positions may be given.
+type historyArgs struct {
+	RoomID string   `json:"room_id"`
+	Before position `json:"before"`
+	After  position `json:"after"`
+	Around position `json:"around"`
+	Cursor string   `json:"cursor"` // next_cursor of the page before
+	Limit  int      `json:"limit"`  // default 50, at most 200
+}
+
+// sendArgs is the argument of message.send and the body of its REST route.
+type sendArgs struct {
+	RoomID      string          `json:"room_id"`
+	Text        string          `json:"text"`
+	ClientID    string          `json:"client_id"`
+	ParentID    string          `json:"parent_id"`
+	Attachments []Attachment    `json:"attachments"`
+	Metadata    json.RawMessage `json:"metadata"`
+}
+
+// historyAck answers room.history.
+type historyAck struct {
+	Status okStatus `json:"status"`
+	Page
+}
+
+// messageAck answers message.send.
+type messageAck struct {
+	Status  okStatus `json:"status"`
+	Message Message  `json:"message"`
+}
+
+// emptyAck answers what has nothing else to say.
+type emptyAck struct {
+	Status okStatus `json:"status"`
+}
+
+// errorAck answers what has failed for good.
+type errorAck struct {
+	Status string `json:"status"` // error
+	Error  *Error `json:"error"`
+}
+
+// okStatus is always "ok".
+type okStatus struct{}
+
+// MarshalJSON implements json.Marshaler.
+func (okStatus) MarshalJSON() ([]byte, error) { return []byte(`"ok"`), nil }
+
+// typingArgs is the argument of typing.start and typing.stop.
+type typingArgs struct {
+	RoomID   string `json:"room_id"`
+	ParentID string `json:"parent_id"`
+}
