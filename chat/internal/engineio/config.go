@@ -79,6 +79,8 @@ type Config struct {
 
 	// Logger receives what an operator should know. Defaults to slog.Default().
 	Logger *slog.Logger
+
+	blockingWrites bool // for tests: write as for TLS
 }
 
 // withDefaults returns a copy of c with every unset field at its default, or an error that names the field at fault.

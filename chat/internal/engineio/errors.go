@@ -1,6 +1,13 @@
 package engineio
 
-import "net/http"
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/websocket"
+)
 
 // ErrorCode is an error code of the Engine.IO server, as in the body of a refused request.
 type ErrorCode int
@@ -14,6 +21,23 @@ const (
 	CodeForbidden                                   // "Forbidden"
 	CodeUnsupportedProtocolVersion                  // "Unsupported protocol version"
 )
+
+// String returns the message that goes with the code.
+func (c ErrorCode) String() string {
+	switch c {
+	case CodeUnknownTransport:
+		return "Transport unknown"
+	case CodeUnknownSID:
+		return "Session ID unknown"
+	case CodeBadHandshakeMethod:
+		return "Bad handshake method"
+	case CodeForbidden:
+		return "Forbidden"
+	case CodeUnsupportedProtocolVersion:
+		return "Unsupported protocol version"
+	}
+	return "Bad request"
+}
 
 // ConnectionError describes a request that was refused. It is what Config.OnError is told.
 type ConnectionError struct {
@@ -33,4 +57,86 @@ type ConnectionError struct {
 	URL        string
 	RemoteAddr string
 	Header     http.Header
+
+	chosen bool // Status was chosen by a hook
+}
+
+// Error returns the message and the name of the cause, never anything that the client sent.
+func (e ConnectionError) Error() string {
+	if name := e.Context["name"]; name != "" {
+		return "engineio: " + e.Message + " (" + name + ")"
+	}
+	return "engineio: " + e.Message
+}
+
+// Unwrap returns Err.
+func (e ConnectionError) Unwrap() error { return e.Err }
+
+// maxContextBytes bounds each value of a ConnectionError's context.
+const maxContextBytes = 128
+
+// refusal starts a ConnectionError from alternating keys and values of its context.
+func refusal(code ErrorCode, context ...string) *ConnectionError {
+	e := &ConnectionError{Code: code, Message: code.String(), Status: http.StatusBadRequest}
+	if code == CodeForbidden {
+		e.Status = http.StatusForbidden
+	}
+	if len(context) > 0 {
+		e.Context = make(map[string]string, len(context)/2)
+		for i := 0; i+1 < len(context); i += 2 {
+			value := context[i+1]
+			if len(value) > maxContextBytes {
+				value = strings.ToValidUTF8(value[:maxContextBytes], "")
+			}
+			e.Context[context[i]] = value
+		}
+	}
+	return e
+}
+
+func (e *ConnectionError) withStatus(status int) *ConnectionError {
+	e.Status = status
+	return e
+}
+
+// gateRefusal is the refusal for an error of Config.Gate.
+func gateRefusal(err error) *ConnectionError {
+	e := refusal(CodeForbidden, "name", "GATE")
+	e.Err = err
+	var answer interface{ HTTPStatus() int }
+	if errors.As(err, &answer) {
+		e.Status, e.chosen = answer.HTTPStatus(), true
+		e.Message = err.Error()
+	}
+	return e
+}
+
+// refuse answers a request with a protocol error and reports it. The body is JSON as the reference implementation
+// sends it; a refused upgrade gets the bare message and, as there, 400 where no hook asked for another status.
+func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, e *ConnectionError) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	var body []byte
+	if websocket.IsWebSocketUpgrade(r) {
+		if e.Status == http.StatusForbidden && !e.chosen {
+			e.Status = http.StatusBadRequest
+		}
+		h.Set("Content-Type", "text/plain; charset=UTF-8")
+		h.Set("Connection", "close")
+		body = []byte(e.Message)
+	} else {
+		h.Set("Content-Type", "application/json")
+		body, _ = json.Marshal(struct {
+			Code    ErrorCode `json:"code"`
+			Message string    `json:"message"`
+		}{e.Code, e.Message})
+	}
+	srv.write(w, e.Status, body) //nolint:errcheck // nothing is left to do for a client that is gone
+	if srv.cfg.OnError == nil {
+		return
+	}
+	e.Method, e.URL, e.RemoteAddr, e.Header = r.Method, r.URL.RequestURI(), r.RemoteAddr, r.Header.Clone()
+	defer srv.recovered("OnError", nil)
+	srv.cfg.OnError(*e)
 }

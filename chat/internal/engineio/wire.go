@@ -1,0 +1,330 @@
+package engineio
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+const (
+	// lingerTime is how long a closed connection waits for the client's own close, so that what was sent last is not
+	// lost to a reset.
+	lingerTime = time.Second
+	// maxControlBytes bounds the control frames that wait for a client which makes the server answer pings and does
+	// not read the answers.
+	maxControlBytes = 4 << 10
+)
+
+// errDataFrame says that gorilla or Melody tried to send data past the queue, which nothing here makes them do.
+var errDataFrame = errors.New("engineio: data frame outside of the queue")
+
+// wire is a hijacked connection as gorilla and Melody see it. After the handshake it never lets them write to the
+// socket: what they write are control frames, and these wait for the flusher like everything else, so that frames never
+// mix and only one goroutine writes at a time. Deadlines that they set are ignored then, the session has its own.
+type wire struct {
+	net.Conn
+	session *Session
+	raw     syscall.RawConn // nil if writes may block; then a goroutine writes while there is something to write
+	shard   *shard
+	next    *wire // in the shard's list
+	opens   bool  // the connection opened its session, rather than probing for it
+
+	// The goroutine that reads is the only one to touch these.
+	upgraded bool // the session receives from this connection
+	probed   bool
+	over     bool // the client has closed, or the connection is broken
+	frames   frameScanner
+	held     int64         // taken from the budget for a message that is not complete
+	patience time.Duration // how long the client may take for what it is at, 0 for ever
+
+	// Session.mu guards these.
+	framed  bool          // the handshake is done
+	dirty   bool          // in the shard's list
+	busy    bool          // a goroutine writes
+	dead    bool          // nothing can be written any more
+	control []byte        // control frames that wait; they go before data
+	closing []byte        // the close frame, which goes after everything
+	said    bool          // the close frame was taken to be written
+	out     bool          // the close frame has been written
+	until   time.Duration // when a connection that is closing is cut, by the server's clock
+	flushed chan struct{} // if not nil, closed once the close frame is out or never will be
+}
+
+func newWire(conn net.Conn, s *Session, opens bool) *wire {
+	srv := s.srv
+	w := &wire{
+		Conn:     conn,
+		session:  s,
+		shard:    &srv.shards[int(srv.next.Add(1))%len(srv.shards)],
+		opens:    opens,
+		upgraded: opens,
+	}
+	if !srv.cfg.blockingWrites {
+		w.raw = rawConn(conn)
+	}
+	return w
+}
+
+// Read reads for gorilla, watching the frames: the time that a message takes and how it is cut up.
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	w.over = w.over || err != nil
+	if n == 0 || !w.framed { // framed is set by this goroutine
+		return n, err
+	}
+	srv := w.session.srv
+	if excess := w.frames.scan(p[:n], srv.now()); excess != "" {
+		w.finishWith(closeFrame(closePolicy, excess))
+		return 0, errors.New("engineio: " + excess)
+	}
+	if w.frames.incomplete() {
+		if !srv.inbound.take(int64(n)) {
+			w.finishWith(closeFrame(closeTryAgainLater, "server overloaded"))
+			return 0, errors.New("engineio: budget for incoming messages exhausted")
+		}
+		w.held += int64(n)
+		if w.patience == 0 {
+			w.setPatience(srv.cfg.ReadTimeout)
+		}
+	}
+	return n, err
+}
+
+// settle ends the account of a message that is complete. It returns what is to be given back to the budget.
+func (w *wire) settle() int64 {
+	held := w.held
+	w.held = 0
+	if w.patience > 0 && w.upgraded {
+		if w.frames.incomplete() { // the next message has begun
+			w.setPatience(w.session.srv.cfg.ReadTimeout)
+		} else {
+			w.setPatience(0)
+		}
+	}
+	return held
+}
+
+// setPatience limits the time for what is read next, unless the connection is closing and has its limit.
+func (w *wire) setPatience(d time.Duration) {
+	w.patience = d
+	w.session.mu.Lock()
+	defer w.session.mu.Unlock()
+	if w.closing != nil {
+		return
+	}
+	var deadline time.Time
+	if d > 0 {
+		deadline = time.Now().Add(d)
+	}
+	_ = w.Conn.SetReadDeadline(deadline)
+}
+
+// Write takes the 101 during the handshake, and a whole control frame ever after.
+func (w *wire) Write(p []byte) (int, error) {
+	s := w.session
+	s.mu.Lock()
+	if !w.framed {
+		s.mu.Unlock()
+		return w.Conn.Write(p)
+	}
+	defer s.mu.Unlock()
+	if w.dead {
+		return 0, net.ErrClosed
+	}
+	if w.closing != nil {
+		return len(p), nil // nothing may follow a close frame
+	}
+	switch p[0] & opMask {
+	case opClose:
+		w.closing = append([]byte(nil), p...)
+	case opPing, opPong:
+		if len(w.control)+len(p) > maxControlBytes {
+			return 0, errors.New("engineio: client does not read")
+		}
+		w.control = append(w.control, p...)
+	default:
+		return 0, errDataFrame
+	}
+	w.kick()
+	return len(p), nil
+}
+
+// SetDeadline applies during the handshake only.
+func (w *wire) SetDeadline(t time.Time) error {
+	if w.isFramed() {
+		return nil
+	}
+	return w.Conn.SetDeadline(t)
+}
+
+// SetReadDeadline applies during the handshake only.
+func (w *wire) SetReadDeadline(t time.Time) error {
+	if w.isFramed() {
+		return nil
+	}
+	return w.Conn.SetReadDeadline(t)
+}
+
+// SetWriteDeadline applies during the handshake only. Gorilla leaves one behind when it answers a ping, which would
+// make a later write fail.
+func (w *wire) SetWriteDeadline(t time.Time) error {
+	if w.isFramed() {
+		return nil
+	}
+	return w.Conn.SetWriteDeadline(t)
+}
+
+func (w *wire) isFramed() bool {
+	w.session.mu.Lock()
+	defer w.session.mu.Unlock()
+	return w.framed
+}
+
+// finish says goodbye: frame goes out after what is queued, or, unless how is endFlush, instead of it. If how is
+// endGone there is nobody to tell. Whatever happens, the client has a limited time to close, after which the reader
+// gives up and the connection is closed. Session.mu is held.
+func (w *wire) finish(frame []byte, how ending) {
+	if w.dead {
+		return
+	}
+	if w.closing == nil && how != endGone {
+		w.closing = frame
+	}
+	limit := w.session.srv.cfg.SendTimeout
+	if how != endFlush {
+		limit = lingerTime
+		w.control = nil
+		if w.busy { // the client does not even take what it has been sent
+			w.reset()
+			return
+		}
+	}
+	w.expire(limit)
+	w.kick()
+}
+
+// expire limits the time until the connection is closed. Session.mu is held.
+func (w *wire) expire(limit time.Duration) {
+	w.until = w.session.srv.now() + limit
+	_ = w.Conn.SetReadDeadline(time.Now().Add(limit))
+}
+
+func (w *wire) finishWith(frame []byte) {
+	w.session.mu.Lock()
+	defer w.session.mu.Unlock()
+	w.finish(frame, endDrop)
+}
+
+// Close is called when reading has ended. It lets the close frame out, waits for the client to close unless it has, and
+// closes the connection.
+func (w *wire) Close() error {
+	s := w.session
+	s.mu.Lock()
+	if !w.framed || w.dead {
+		w.dead = true
+		s.mu.Unlock()
+		return w.Conn.Close()
+	}
+	goodbye := w.closing != nil
+	var flushed chan struct{}
+	if goodbye && !w.out {
+		flushed = make(chan struct{})
+		w.flushed = flushed
+		w.kick()
+	}
+	wait := max(w.until-s.srv.now(), lingerTime)
+	s.mu.Unlock()
+	_ = w.Conn.SetReadDeadline(time.Unix(1, 0)) // unblocks a reader, should Melody's pump be the one to close
+	if flushed != nil {
+		timeout := time.NewTimer(wait)
+		defer timeout.Stop()
+		select {
+		case <-flushed:
+		case <-timeout.C:
+		case <-s.srv.cut:
+		}
+	}
+	if goodbye && !w.over && !w.frames.closed {
+		w.linger()
+	}
+	w.cut()
+	return nil
+}
+
+// linger half-closes the connection and discards what the client still sends. Closing with unread input would make the
+// kernel send a reset, at which the client may throw away the close frame and what came before it.
+func (w *wire) linger() {
+	half, ok := w.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = w.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+	var sink [512]byte
+	for {
+		if _, err := w.Conn.Read(sink[:]); err != nil {
+			return
+		}
+	}
+}
+
+// cut closes the connection at once.
+func (w *wire) cut() {
+	w.session.mu.Lock()
+	w.die()
+	w.session.mu.Unlock()
+	_ = w.Conn.Close()
+}
+
+// reset closes the connection at once and lets the kernel forget what the client has not taken. Session.mu is held, so
+// this must not wait; TLS would, for its own goodbye, and is therefore closed beneath.
+func (w *wire) reset() {
+	conn := w.Conn
+	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = wrapped.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	w.die()
+	_ = conn.Close()
+}
+
+// die marks the connection as closed for writing. Session.mu is held.
+func (w *wire) die() {
+	w.dead = true
+	w.control = nil
+	w.settled()
+}
+
+// settled tells Close that it need not wait any more. Session.mu is held.
+func (w *wire) settled() {
+	if w.flushed != nil {
+		close(w.flushed)
+		w.flushed = nil
+	}
+}
+
+// saidGoodbye runs when the close frame has been written: the client has a moment to answer it. Session.mu is held.
+func (w *wire) saidGoodbye() {
+	w.out = true
+	w.expire(lingerTime)
+	w.settled()
+}
+
+// broken ends a connection that could not be written.
+func (w *wire) broken(err error) {
+	s := w.session
+	s.mu.Lock()
+	used := s.wire == w
+	s.mu.Unlock()
+	if used {
+		reason := ReasonTransportError
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			reason = ReasonSlowClient
+		}
+		s.end(reason, endDrop)
+	}
+	w.cut()
+}
