@@ -34,3 +34,6 @@ var (
 	// ErrClosed: the store was closed before the operation began.
 	ErrClosed = errors.New("store closed")
 )
+
+// errUnanswered is part of every error of a COMMIT: whatever the driver calls it, the transaction may be committed.
+var errUnanswered = errors.New("commit without an answer")

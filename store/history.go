@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+
+	"gorm.io/gorm"
 )
 
 // Position is a place in a room's history: a Seq or the id of a message. The zero Position is none.
@@ -25,19 +28,26 @@ func ParsePosition(s string) (Position, error) {
 	if s == "" {
 		return Position{}, nil
 	}
-	if len(s) < 20 {
-		if seq, err := strconv.ParseInt(s, 10, 64); err == nil {
-			if seq < 0 {
-				return Position{}, fmt.Errorf("store: position %d: %w: negative", seq, ErrInvalidArgument)
-			}
-			return AtSeq(seq), nil
-		}
+	seq, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case err != nil:
+		return AtMessage(s), nil
+	case seq < 0:
+		return Position{}, fmt.Errorf("store: position %d: %w: negative", seq, ErrInvalidArgument)
 	}
-	return AtMessage(s), nil
+	return AtSeq(seq), nil
 }
 
 // IsZero reports whether p is no position.
 func (p Position) IsZero() bool { return !p.set }
+
+// resolve returns the Seq of p in a room.
+func (p Position) resolve(tx *gorm.DB, roomID string) (int64, error) {
+	if p.id == "" {
+		return p.seq, nil
+	}
+	return seqOf(tx, roomID, p.id)
+}
 
 // HistoryQuery selects a page of a room's messages. At most one of Before, After and Around may be set; with none
 // of them it selects the latest page.
@@ -57,7 +67,109 @@ type Page struct {
 }
 
 // History returns a page of a room's messages. A page costs the same anywhere in a room of any size. It
-// returns [ErrMessageNotFound] for a position that names a message which is not in the room, and an empty page for a room that does not exist.
+// returns [ErrMessageNotFound] for a position that names a message which is not in the room, and an empty page for a
+// room that does not exist.
 func (s *Store) History(ctx context.Context, q HistoryQuery) (Page, error) {
-	return Page{}, ErrUnavailable
+	const op = "history"
+	n, err := limit(q.Limit)
+	if err != nil {
+		return Page{}, wrap(op, err)
+	}
+	q.Limit = n
+	if (q.Before.set && q.After.set) || (q.After.set && q.Around.set) || (q.Around.set && q.Before.set) {
+		return Page{}, wrap(op, fmt.Errorf("%w: more than one of before, after and around", ErrInvalidArgument))
+	}
+	var page Page
+	err = s.reading(ctx, op, func(tx *gorm.DB) error {
+		if page, err = q.page(tx); err != nil {
+			return err
+		}
+		return addSenders(tx, page.Messages)
+	})
+	if err != nil {
+		return Page{}, err
+	}
+	return page, nil
+}
+
+func (q HistoryQuery) page(tx *gorm.DB) (Page, error) {
+	switch {
+	case q.After.set:
+		seq, err := q.After.resolve(tx, q.RoomID)
+		if err != nil {
+			return Page{}, err
+		}
+		return q.after(tx, seq, q.Limit)
+	case q.Around.set:
+		seq, err := q.Around.resolve(tx, q.RoomID)
+		if err != nil {
+			return Page{}, err
+		}
+		return q.around(tx, seq)
+	case q.Before.set:
+		seq, err := q.Before.resolve(tx, q.RoomID)
+		if err != nil {
+			return Page{}, err
+		}
+		page, err := q.upTo(tx, seq-1, q.Limit)
+		if err != nil {
+			return Page{}, err
+		}
+		end := seq - 1
+		if n := len(page.Messages); n > 0 {
+			end = page.Messages[n-1].Seq
+		}
+		page.HasMoreAfter, err = exists(q.scope(tx, "seq > ?", end, "seq"))
+		return page, err
+	}
+	return q.upTo(tx, maxSeq, q.Limit)
+}
+
+const maxSeq = 1<<63 - 1
+
+// upTo returns the n latest messages up to seq, and whether there are more before them.
+func (q HistoryQuery) upTo(tx *gorm.DB, seq int64, n int) (page Page, err error) {
+	err = q.scope(tx, "seq <= ?", seq, "seq DESC").Limit(n + 1).Find(&page.Messages).Error
+	if len(page.Messages) > n {
+		page.Messages, page.HasMoreBefore = page.Messages[:n], true
+	}
+	slices.Reverse(page.Messages)
+	return page, err
+}
+
+// after returns the n messages after seq, and whether there are more on either side.
+func (q HistoryQuery) after(tx *gorm.DB, seq int64, n int) (page Page, err error) {
+	if err = q.scope(tx, "seq > ?", seq, "seq").Limit(n + 1).Find(&page.Messages).Error; err != nil {
+		return page, err
+	}
+	if len(page.Messages) > n {
+		page.Messages, page.HasMoreAfter = page.Messages[:n], true
+	}
+	page.HasMoreBefore, err = exists(q.scope(tx, "seq <= ?", seq, "seq DESC"))
+	return page, err
+}
+
+func (q HistoryQuery) around(tx *gorm.DB, seq int64) (Page, error) {
+	before, err := q.upTo(tx, seq, (q.Limit+1)/2)
+	if err != nil {
+		return Page{}, err
+	}
+	after, err := q.after(tx, seq, q.Limit/2)
+	return Page{
+		Messages:      append(before.Messages, after.Messages...),
+		HasMoreBefore: before.HasMoreBefore,
+		HasMoreAfter:  after.HasMoreAfter,
+	}, err
+}
+
+// scope selects messages on one side of a place in the room, in the order of the index on (room_id, seq).
+func (q HistoryQuery) scope(tx *gorm.DB, side string, seq int64, order string) *gorm.DB {
+	return tx.Where("room_id = ? AND "+side, q.RoomID, seq).Order(order)
+}
+
+// exists reports whether a query finds a row.
+func exists(tx *gorm.DB) (bool, error) {
+	var found []int64
+	err := tx.Model(&Message{}).Limit(1).Pluck("seq", &found).Error
+	return len(found) > 0, err
 }

@@ -1,6 +1,13 @@
 package store
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+)
 
 // MessageType tells apart what people wrote from what the chat says itself.
 type MessageType string
@@ -13,7 +20,7 @@ const (
 
 // Message is a stored message. It never changes its ID, RoomID, Seq or SenderID.
 type Message struct {
-	ID          string // UUIDv7.
+	ID          string `gorm:"primaryKey"` // UUIDv7.
 	RoomID      string
 	Seq         int64  // Place in the room: 1, 2, 3 … without gaps.
 	SenderID    string // Empty for a system message that was sent by nobody.
@@ -23,8 +30,8 @@ type Message struct {
 	ParentID    string // Id of the message it replies to. Empty when it is not a reply.
 	Attachments RawJSON
 	Metadata    RawJSON
-	CreatedAt   Millis // Never earlier than that of the message before it in the room.
-	Sender      User   `gorm:"-"` // How to show the sender.
+	CreatedAt   Millis `gorm:"autoCreateTime:false"` // Never earlier than that of the message before it in the room.
+	Sender      User   `gorm:"-"`                    // How to show the sender.
 }
 
 // Draft is a message to be appended.
@@ -45,27 +52,156 @@ type Draft struct {
 	System bool
 }
 
+func (d Draft) validate() error {
+	if !d.System || d.Sender.ID != "" {
+		if err := checkID("sender id", d.Sender.ID); err != nil {
+			return err
+		}
+	}
+	if err := checkText("client id", d.ClientID, maxID); err != nil {
+		return err
+	}
+	if err := checkText("text", d.Text, maxText); err != nil {
+		return err
+	}
+	if err := checkJSON("attachments", d.Attachments, maxJSON); err != nil {
+		return err
+	}
+	return checkJSON("metadata", d.Metadata, maxJSON)
+}
+
+// message is the draft as it will be stored; the writer gives it its Seq and CreatedAt.
+func (d Draft) message() (Message, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Message{}, err
+	}
+	m := Message{
+		ID: id.String(), RoomID: d.RoomID, SenderID: d.Sender.ID, ClientID: d.ClientID, Type: MessageRegular, Text: d.Text,
+		ParentID: d.ParentID, Attachments: d.Attachments, Metadata: d.Metadata, Sender: d.Sender,
+	}
+	if m.ClientID == "" {
+		m.ClientID = m.ID
+	}
+	switch {
+	case d.System:
+		m.Type = MessageSystem
+	case d.ParentID != "":
+		m.Type = MessageReply
+	}
+	return m, nil
+}
+
 // Append stores a message and returns it as stored, after the commit. For a ClientID that its sender has used in the room
 // before, it returns the message stored then, and duplicate is true.
 //
-// It blocks until the message is committed: for about one fsync, up to 5 seconds while the database is away, and longer
-// only while the queue is full. When ctx ends while the message is still waiting for a place in the queue, it is not stored; when ctx
-// ends later, the message is stored nevertheless, and Append returns [ErrUnavailable] together with ctx's error.
+// It blocks until the message is committed: for about one fsync, at most 10 seconds while the database is away, and longer
+// only while the queue is full. When ctx ends while the message is still waiting for a place in the queue, it is not
+// stored; when ctx ends later, the message is stored nevertheless. Append returns [ErrUnavailable] together with ctx's error
+// in both cases.
 //
 // Errors: [ErrInvalidArgument], [ErrRoomNotFound], [ErrNotMember], [ErrMessageNotFound] for the ParentID, [ErrIDConflict],
 // [ErrStorageFull], [ErrUnavailable], [ErrClosed]. Safe for concurrent use.
 func (s *Store) Append(ctx context.Context, d Draft) (m Message, duplicate bool, err error) {
-	return Message{}, false, ErrUnavailable
+	const op = "append"
+	if err := d.validate(); err != nil {
+		return Message{}, false, wrap(op, err)
+	}
+	if d.ParentID != "" {
+		if err := s.checkParent(ctx, d); err != nil {
+			return Message{}, false, err
+		}
+	}
+	if m, err = d.message(); err != nil {
+		return Message{}, false, wrap(op, err)
+	}
+	r := newRequest(m, d)
+	if err := s.enqueue(ctx, r); err != nil {
+		return Message{}, false, wrap(op, err)
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		return Message{}, false, wrap(op, ctx.Err())
+	}
+	if r.err != nil {
+		return Message{}, false, wrap(op, r.err)
+	}
+	return r.msg, r.duplicate, nil
+}
+
+// checkParent looks outside of the transaction: messages do not move or disappear.
+func (s *Store) checkParent(ctx context.Context, d Draft) error {
+	return s.reading(ctx, "append", func(tx *gorm.DB) error {
+		if _, err := seqOf(tx, d.RoomID, d.ParentID); err != nil {
+			return fmt.Errorf("parent: %w", err)
+		}
+		return nil
+	})
+}
+
+func (s *Store) enqueue(ctx context.Context, r *request) error {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return s.writer.enqueue(ctx, r)
 }
 
 // OnCommit sets the function that gets what this store's Append has committed: each message once, per room in the order of
 // Seq, duplicates left out. Calls follow one another on one goroutine, beside the next commit; one that takes long
 // therefore ends up slowing the appends. It must not wait for an Append. The slice and its messages are shared: do not change them.
 // A panic in it is logged and ends that call only. Set it before the first Append; messages committed without it are not delivered later.
-func (s *Store) OnCommit(fn func([]Message)) {
-}
+func (s *Store) OnCommit(fn func([]Message)) { s.writer.onCommit.Store(&fn) }
 
 // Message returns the message with the given id, or [ErrMessageNotFound].
-func (s *Store) Message(ctx context.Context, id string) (Message, error) {
-	return Message{}, ErrUnavailable
+func (s *Store) Message(ctx context.Context, id string) (m Message, err error) {
+	err = s.reading(ctx, "message", func(tx *gorm.DB) error {
+		page := make([]Message, 0, 1)
+		if err := tx.Limit(1).Find(&page, "id = ?", id).Error; err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			return ErrMessageNotFound
+		}
+		err := addSenders(tx, page)
+		m = page[0]
+		return err
+	})
+	return m, err
+}
+
+// seqOf returns the place of a message in a room.
+func seqOf(tx *gorm.DB, roomID, id string) (int64, error) {
+	var m Message
+	err := tx.Select("seq").Take(&m, "id = ? AND room_id = ?", id, roomID).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return 0, ErrMessageNotFound
+	}
+	return m.Seq, err
+}
+
+// addSenders fills in how to show the senders.
+func addSenders(tx *gorm.DB, messages []Message) error {
+	var ids []string
+	seen := make(map[string]bool)
+	for _, m := range messages {
+		if m.SenderID != "" && !seen[m.SenderID] {
+			seen[m.SenderID] = true
+			ids = append(ids, m.SenderID)
+		}
+	}
+	users, err := usersByID(tx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range messages {
+		if u, ok := users[messages[i].SenderID]; ok {
+			messages[i].Sender = u
+		} else {
+			messages[i].Sender = User{ID: messages[i].SenderID}
+		}
+	}
+	return nil
 }

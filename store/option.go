@@ -14,6 +14,7 @@ type config struct {
 	queueMessages  int
 	queueBytes     int
 	skipMigrations bool
+	relaxed        bool
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -67,6 +68,16 @@ func WithQueue(messages, bytes int) Option {
 func WithoutMigrations() Option {
 	return func(c *config) error {
 		c.skipMigrations = true
+		return nil
+	}
+}
+
+// WithRelaxedDurability accepts a PostgreSQL or MySQL server that is set up so that a power failure may lose messages that
+// Append has confirmed, such as one for tests with fsync off. Each such setting is logged as a warning. SQLite always uses
+// synchronous=FULL.
+func WithRelaxedDurability() Option {
+	return func(c *config) error {
+		c.relaxed = true
 		return nil
 	}
 }

@@ -1,6 +1,12 @@
 package store
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+)
 
 // RoomType says who may find and join a room. The store keeps it, package chat decides by it.
 type RoomType string
@@ -12,17 +18,18 @@ const (
 
 // Room is a conversation with its own numbering of messages.
 type Room struct {
-	ID          string   // 1 to 64 of a-z 0-9 . _ -
-	Epoch       string   // Random, made with the room: positions of another epoch mean nothing in this room.
-	Type        RoomType // Defaults to RoomPublic.
-	Name        string   // At most 256 bytes.
-	Topic       string   // At most 1,024 bytes.
-	CreatedBy   string   // Id of the user who created it; empty for the system.
-	LastSeq     int64    // Seq of the latest message, 0 while there is none.
-	MemberCount int64    // How many members the room has.
-	Metadata    RawJSON  // The application's own, a JSON value of at most 64 KiB.
-	CreatedAt   Millis
-	UpdatedAt   Millis // When a field other than LastSeq and MemberCount last changed.
+	ID            string   `gorm:"primaryKey"` // 1 to 64 of a-z 0-9 . _ -
+	Epoch         string   // Random, made with the room: positions of another epoch mean nothing in this room.
+	Type          RoomType // Defaults to RoomPublic.
+	Name          string   // At most 256 bytes.
+	Topic         string   // At most 1,024 bytes.
+	CreatedBy     string   // Id of the user who created it; empty for the system.
+	LastSeq       int64    // Seq of the latest message, 0 while there is none.
+	LastMessageAt Millis   // CreatedAt of the latest message.
+	MemberCount   int64    // How many members the room has.
+	Metadata      RawJSON  // The application's own, a JSON value of at most 16 KiB.
+	CreatedAt     Millis   `gorm:"autoCreateTime:false"`
+	UpdatedAt     Millis   `gorm:"autoUpdateTime:false"` // When what describes the room last changed.
 }
 
 // RoomDraft is a room to be created.
@@ -37,14 +44,88 @@ type RoomDraft struct {
 	Creator User
 }
 
+func (d RoomDraft) validate() error {
+	if err := checkRoomID(d.ID); err != nil {
+		return err
+	}
+	if err := checkText("room type", string(d.Type), 16); err != nil {
+		return err
+	}
+	if err := checkText("room name", d.Name, maxName); err != nil {
+		return err
+	}
+	if err := checkText("room topic", d.Topic, maxTopic); err != nil {
+		return err
+	}
+	if err := checkJSON("room metadata", d.Metadata, maxRoomJSON); err != nil {
+		return err
+	}
+	if d.Creator == (User{}) {
+		return nil
+	}
+	return d.Creator.validate()
+}
+
 // CreateRoom creates a room, together with its creator's membership. It returns [ErrRoomExists] when the id is taken.
 func (s *Store) CreateRoom(ctx context.Context, d RoomDraft) (Room, error) {
-	return Room{}, ErrUnavailable
+	const op = "create room"
+	if d.ID == "" {
+		d.ID = uuid.NewString()
+	}
+	if d.Type == "" {
+		d.Type = RoomPublic
+	}
+	if err := d.validate(); err != nil {
+		return Room{}, wrap(op, err)
+	}
+	at := now()
+	room := Room{
+		ID: d.ID, Epoch: uuid.NewString(), Type: d.Type, Name: d.Name, Topic: d.Topic, Metadata: d.Metadata,
+		CreatedBy: d.Creator.ID, CreatedAt: at, UpdatedAt: at,
+	}
+	if d.Creator.ID != "" {
+		room.MemberCount = 1
+	}
+	err := s.writing(ctx, op, func(tx *gorm.DB, _ int) error {
+		// The epoch tells a room made by an attempt whose commit went unanswered from somebody else's.
+		old, err := lockRoom(tx, d.ID)
+		switch {
+		case err == nil && old.Epoch == room.Epoch:
+			return nil
+		case err == nil:
+			return ErrRoomExists
+		case !errors.Is(err, ErrRoomNotFound):
+			return err
+		}
+		if err := tx.Create(&room).Error; err != nil {
+			return err
+		}
+		if d.Creator.ID == "" {
+			return nil
+		}
+		_, err = insertMember(tx, Member{RoomID: d.ID, UserID: d.Creator.ID, Role: RoleOwner, JoinedAt: at, User: d.Creator})
+		return err
+	})
+	if isUnique(err) { // created in between by somebody else
+		err = wrap(op, ErrRoomExists)
+	}
+	if err != nil {
+		return Room{}, err
+	}
+	return room, nil
 }
 
 // Room returns the room with the given id, or [ErrRoomNotFound].
 func (s *Store) Room(ctx context.Context, id string) (Room, error) {
-	return Room{}, ErrUnavailable
+	var room Room
+	err := s.reading(ctx, "room", func(tx *gorm.DB) error {
+		err := tx.Take(&room, "id = ?", id).Error
+		if errors.Is(err, gorm.ErrRecordNotFound) {
+			return ErrRoomNotFound
+		}
+		return err
+	})
+	return room, err
 }
 
 // RoomQuery selects rooms. The zero value selects all of them.
@@ -63,5 +144,32 @@ type RoomPage struct {
 
 // Rooms returns a page of rooms.
 func (s *Store) Rooms(ctx context.Context, q RoomQuery) (RoomPage, error) {
-	return RoomPage{}, ErrUnavailable
+	const op = "rooms"
+	n, err := limit(q.Limit)
+	if err != nil {
+		return RoomPage{}, wrap(op, err)
+	}
+	q.Limit = n
+	var page RoomPage
+	err = s.reading(ctx, op, func(tx *gorm.DB) error {
+		return q.scope(tx).Find(&page.Rooms).Error
+	})
+	if len(page.Rooms) > n {
+		page.Rooms = page.Rooms[:n]
+		page.Next = page.Rooms[n-1].ID
+	}
+	return page, err
+}
+
+// scope selects one room more than a page holds, which tells whether there is a next page.
+func (q RoomQuery) scope(tx *gorm.DB) *gorm.DB {
+	id := "chat_rooms.id"
+	if q.MemberID != "" {
+		id = "m.room_id"
+		tx = tx.Joins("JOIN chat_members m ON m.room_id = chat_rooms.id").Where("m.user_id = ?", q.MemberID)
+	}
+	if q.Type != "" {
+		tx = tx.Where("chat_rooms.type = ?", q.Type)
+	}
+	return tx.Where(id+" > ?", q.After).Order(id).Limit(q.Limit + 1)
 }

@@ -1,38 +1,140 @@
 package store
 
 import (
+	"context"
+	"database/sql"
+	"errors"
 	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/echochat/echochat/migrations"
 )
+
+// operationTime bounds every operation on the database: one that takes longer has met a database that is away.
+const operationTime = 5 * time.Second
 
 // Store is a chat's database. Make one with [Open] or [New]; it is safe for concurrent use.
 type Store struct {
-	log *slog.Logger
+	log     *slog.Logger
+	dialect migrations.Dialect
+	write   *gorm.DB  // on SQLite the only connection that writes
+	read    *gorm.DB  // on SQLite connections that cannot write
+	owned   []*sql.DB // pools to close
+	writer  *writer
+
+	gate   sync.RWMutex // held for reading while an operation begins
+	closed bool
+	close  sync.Once
+	err    error // of Close
 }
 
-// Open opens the SQLite database in the file at path, which is created when it does not exist, and brings its schema up to date. The
-// folder must exist. The file is used in WAL mode with synchronous=FULL, so that a commit is on disk when it returns.
-//
-// Several processes may open one file, on one machine; a network file system does not do. An in-memory database (":memory:") is
-// refused: use a file in a temporary folder.
-func Open(path string, opts ...Option) (*Store, error) {
-	return nil, ErrUnavailable
-}
-
-// New works on the database that the application has opened with GORM, and brings the chat's tables there up to date.
-//
-// PostgreSQL, MySQL and MariaDB: the store shares db's connection pool and takes one connection while it writes and one for
-// each read. It checks the settings that the promises need, and the error says what to change.
-//
-// SQLite: the store opens connections of its own on the same file, with the same driver, in WAL mode with synchronous=FULL.
-// It does not change the application's connections.
-//
-// None of db's plugins, callbacks and naming rules apply to the store.
-func New(db *gorm.DB, opts ...Option) (*Store, error) {
-	return nil, ErrUnavailable
+func (s *Store) start(c config, wal *walKeeper) {
+	s.writer = newWriter(s.write, s.txOptions(), c, wal)
+	go s.writer.run()
 }
 
 // Close stores what has been accepted by Append, delivers it to OnCommit, and closes the connections that the store opened; the
-// application's *gorm.DB stays open. Later calls return [ErrClosed].
-func (s *Store) Close() error { return nil }
+// application's *gorm.DB stays open. Later calls return [ErrClosed]. It must not be called by the function given to OnCommit.
+func (s *Store) Close() error {
+	s.close.Do(func() {
+		s.gate.Lock() // waits for Appends that are entering the queue
+		s.closed = true
+		s.gate.Unlock()
+		s.writer.stop()
+		for _, db := range s.owned {
+			s.err = errors.Join(s.err, db.Close())
+		}
+	})
+	return s.err
+}
+
+// enter is called at the beginning of each operation.
+func (s *Store) enter() error {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return nil
+}
+
+// reading runs fn, which only reads.
+func (s *Store) reading(ctx context.Context, op string, fn func(tx *gorm.DB) error) error {
+	err := s.enter()
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, operationTime)
+		defer cancel()
+		err = fn(s.read.WithContext(ctx))
+	}
+	if err != nil {
+		return wrap(op, err)
+	}
+	return nil
+}
+
+// writing runs fn in a transaction. It does not stop halfway when ctx ends: a caller who has gone away cannot know
+// what has happened. Where the database asks for it, it runs fn again, so fn must set every result anew; attempt
+// counts from 0, and above 0 an earlier attempt may have been committed.
+func (s *Store) writing(ctx context.Context, op string, fn func(tx *gorm.DB, attempt int) error) error {
+	if err := s.enter(); err != nil {
+		return wrap(op, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return wrap(op, err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTime)
+	defer cancel()
+	for attempt := 0; ; attempt++ {
+		err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return fn(tx, attempt) }, s.txOptions())
+		if err == nil {
+			return nil
+		}
+		if !isTransient(err) || !pause(ctx, attempt) {
+			return wrap(op, err)
+		}
+	}
+}
+
+// txOptions ask for READ COMMITTED: what a transaction reads after it has locked a room is then what the one before it has
+// committed. SQLite has one writer at a time.
+func (s *Store) txOptions() *sql.TxOptions {
+	if s.dialect == migrations.SQLite {
+		return nil
+	}
+	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+}
+
+// lockRoom locks a room's row until the end of the transaction and returns it.
+func lockRoom(tx *gorm.DB, id string) (Room, error) {
+	var room Room
+	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Take(&room, "id = ?", id).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return Room{}, ErrRoomNotFound
+	}
+	return room, err
+}
+
+// pause waits before another attempt, longer each time and never as long as another's, and reports whether there is time for it.
+func pause(ctx context.Context, attempt int) bool {
+	d := time.Duration(1<<min(attempt, 8)) * time.Millisecond
+	d += rand.N(d)
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
+		return false
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// now is the time as the store writes it.
+func now() Millis { return Millis(time.Now().UnixMilli()) }

@@ -1,0 +1,18 @@
+//go:build cgo
+
+package store
+
+import (
+	"database/sql/driver"
+	"errors"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// sqliteDriver is the usual driver, which needs a C compiler.
+func sqliteDriver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+
+func mattnCode(err error) (int, bool) {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return int(e.ExtendedCode), ok
+}

@@ -1,0 +1,299 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"gorm.io/gorm"
+)
+
+const (
+	// maxBatch and maxBatchBytes bound one transaction.
+	maxBatch      = 512
+	maxBatchBytes = 1 << 20
+
+	// maxHandover is how many committed batches may wait for OnCommit before the writer waits, too.
+	maxHandover = 8
+
+	// maxUnresolved bounds the messages remembered whose commit went unanswered.
+	maxUnresolved = 4096
+
+	resolveInterval = time.Second
+
+	// patience is how many attempts fail before it is worth a line in the log: deadlocks are part of daily life.
+	patience = 5
+)
+
+// request is a message on its way into the database. The writer owns it until done is closed, its caller from then on.
+type request struct {
+	msg      Message
+	named    bool // the sender chose the ClientID, so the message may be there already
+	system   bool
+	size     int64
+	accepted time.Time
+	done     chan struct{}
+
+	duplicate bool
+	err       error
+
+	// unanswered is set when a commit of this message got no answer: it may be there already, under its own ID.
+	unanswered bool
+}
+
+func newRequest(m Message, d Draft) *request {
+	return &request{
+		msg: m, named: d.ClientID != "", system: d.System,
+		size: int64(len(m.Text) + len(m.Attachments) + len(m.Metadata)),
+		done: make(chan struct{}),
+	}
+}
+
+// writer commits messages in batches. What was committed goes to onCommit on a second goroutine, beside the next commit.
+type writer struct {
+	db       *gorm.DB
+	tx       *sql.TxOptions
+	log      *slog.Logger
+	wal      *walKeeper
+	queue    chan *request
+	bytes    *semaphore.Weighted // free bytes of the queue
+	handover chan []Message
+	onCommit atomic.Pointer[func([]Message)]
+	done     chan struct{}
+
+	// unresolved are messages whose commit went unanswered until their senders were told so. They are looked up with
+	// the next batch: one that is there has to be delivered before those after it.
+	unresolved []*request
+	away       bool // the database did not answer last time
+}
+
+func newWriter(db *gorm.DB, tx *sql.TxOptions, c config, wal *walKeeper) *writer {
+	return &writer{
+		db: db, tx: tx, log: c.log, wal: wal,
+		queue:    make(chan *request, c.queueMessages),
+		bytes:    semaphore.NewWeighted(int64(c.queueBytes)),
+		handover: make(chan []Message, maxHandover),
+		done:     make(chan struct{}),
+	}
+}
+
+// enqueue waits for a place in the queue. It must not be called after stop.
+func (w *writer) enqueue(ctx context.Context, r *request) error {
+	if err := w.bytes.Acquire(ctx, r.size); err != nil {
+		return fmt.Errorf("the queue is full: %w", err)
+	}
+	r.accepted = time.Now()
+	select {
+	case w.queue <- r:
+		return nil
+	case <-ctx.Done():
+		w.bytes.Release(r.size)
+		return fmt.Errorf("the queue is full: %w", ctx.Err())
+	}
+}
+
+// stop writes what is in the queue, delivers it and ends both goroutines.
+func (w *writer) stop() {
+	close(w.queue)
+	<-w.done
+}
+
+func (w *writer) run() {
+	delivered := make(chan struct{})
+	go func() {
+		defer close(delivered)
+		for batch := range w.handover {
+			w.deliver(batch)
+		}
+	}()
+	for {
+		batch, open := w.collect()
+		w.write(batch)
+		w.wal.keep(context.Background())
+		if !open {
+			break
+		}
+	}
+	close(w.handover)
+	<-delivered
+	close(w.done)
+}
+
+// collect waits for a message and takes its neighbours with it. It reports false when the queue is closed and empty.
+func (w *writer) collect() (batch []*request, open bool) {
+	var r *request
+	if len(w.unresolved) > 0 {
+		t := time.NewTimer(resolveInterval)
+		defer t.Stop()
+		select {
+		case r, open = <-w.queue:
+		case <-t.C:
+			return nil, true
+		}
+	} else {
+		r, open = <-w.queue
+	}
+	if !open {
+		return nil, false
+	}
+	// Let everybody who is about to append do so: without this, batches of one or two form.
+	runtime.Gosched()
+	batch, size := append(batch, r), r.size
+	for len(batch) < maxBatch && size < maxBatchBytes {
+		select {
+		case r, open = <-w.queue:
+			if !open {
+				return batch, false
+			}
+			batch, size = append(batch, r), size+r.size
+		default:
+			return batch, true
+		}
+	}
+	return batch, true
+}
+
+// write stores a batch and answers every request of it.
+func (w *writer) write(batch []*request) {
+	fresh := batch[:0:len(batch)]
+	for _, r := range batch {
+		if time.Since(r.accepted) > operationTime { // it waited behind a database that is away; do not make it wait longer
+			w.finish(r, fmt.Errorf("%w: still queued after %v", ErrUnavailable, operationTime))
+			continue
+		}
+		fresh = append(fresh, r)
+	}
+	if len(fresh) == 0 && len(w.unresolved) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), operationTime)
+	defer cancel()
+	w.store(ctx, fresh)
+}
+
+// store commits a batch. When the database refuses it, both halves are tried, down to the message that is at fault.
+func (w *writer) store(ctx context.Context, batch []*request) {
+	results, err := w.commit(ctx, batch)
+	switch class := classify(err); {
+	case err == nil:
+		w.succeed(batch, results)
+	case class == classTransient:
+		w.fail(batch, fmt.Errorf("%w: %w", ErrUnavailable, err))
+	case class == classFull:
+		w.fail(batch, fmt.Errorf("%w: %w", ErrStorageFull, err))
+	case len(batch) > 1:
+		w.store(ctx, batch[:len(batch)/2])
+		w.store(ctx, batch[len(batch)/2:])
+	default:
+		w.fail(batch, err)
+	}
+}
+
+// commit tries a batch until the database has answered or ctx ends. Each attempt begins by looking for what an earlier one may have
+// left behind, so no message is stored twice.
+func (w *writer) commit(ctx context.Context, batch []*request) ([]result, error) {
+	for attempt := 0; ; attempt++ {
+		results, err := w.try(ctx, batch)
+		if err == nil {
+			w.present()
+			return results, nil
+		}
+		w.dropConnections(err)
+		if !isTransient(err) {
+			return nil, err
+		}
+		if attempt == patience {
+			w.absent(err)
+		}
+		if !pause(ctx, attempt) {
+			return nil, err
+		}
+	}
+}
+
+// succeed answers the requests of a committed batch and hands the new messages over.
+func (w *writer) succeed(batch []*request, results []result) {
+	stored := make([]Message, 0, len(results))
+	for _, res := range results {
+		if res.err == nil && !res.duplicate {
+			stored = append(stored, res.msg)
+		}
+	}
+	for i, r := range batch {
+		r.msg, r.duplicate = results[i].msg, results[i].duplicate
+		w.finish(r, results[i].err)
+	}
+	w.unresolved = nil
+	if len(stored) > 0 {
+		inOrder(stored)
+		w.handover <- stored
+	}
+}
+
+// fail answers the requests of a batch that is not stored, as far as is known.
+func (w *writer) fail(batch []*request, err error) {
+	for _, r := range batch {
+		if r.unanswered {
+			// The request belongs to its caller from now on.
+			w.unresolved = append(w.unresolved, &request{msg: r.msg, unanswered: true})
+		}
+		w.finish(r, err)
+	}
+	if n := len(w.unresolved) - maxUnresolved; n > 0 {
+		w.log.Error("store: too many commits without an answer; some stored messages may not be delivered", "messages", n)
+		w.unresolved = w.unresolved[n:]
+	}
+}
+
+func (w *writer) finish(r *request, err error) {
+	r.err = err
+	w.bytes.Release(r.size)
+	close(r.done)
+}
+
+// deliver calls OnCommit. A panic in it must not end the process, nor keep later messages back.
+func (w *writer) deliver(batch []Message) {
+	defer func() {
+		if p := recover(); p != nil {
+			stack := make([]byte, 8<<10)
+			w.log.Error("store: OnCommit panicked", "panic", p, "stack", string(stack[:runtime.Stack(stack, false)]))
+		}
+	}()
+	if fn := w.onCommit.Load(); fn != nil {
+		(*fn)(batch)
+	}
+}
+
+// dropConnections closes the connections of a SQLite file after an input or output error: what the library believes about the file may
+// differ from what is on disk.
+func (w *writer) dropConnections(err error) {
+	code, ok := sqliteCode(err)
+	if !ok || classifySQLite(code) == classOther || code&0xff == 5 {
+		return
+	}
+	if db, err := w.db.DB(); err == nil {
+		n := db.Stats().MaxOpenConnections
+		db.SetMaxIdleConns(-1)
+		db.SetMaxIdleConns(n)
+	}
+}
+
+// absent and present log the loss and the return of the database, once each.
+func (w *writer) absent(err error) {
+	if !w.away {
+		w.away = true
+		w.log.Warn("store: the database does not answer; retrying", "error", err)
+	}
+}
+
+func (w *writer) present() {
+	if w.away {
+		w.away = false
+		w.log.Info("store: the database answers again")
+	}
+}
