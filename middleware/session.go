@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
@@ -17,7 +18,7 @@ type SessionUser func(ctx context.Context, s *sessions.Session) (chat.User, erro
 
 // Session signs in whoever the app itself has signed in with a session of that name in store, for [chat.WithAuth]. The
 // session is read and never written. A cookie that is missing, forged, out of date or of an old key counts as nobody;
-// a store that fails is an error, so that an outage does not look like a sign-out. It panics if an argument is missing.
+// a store that fails is told to the client as an outage, which does not look like a sign-out. It panics if an argument is missing.
 //
 // Whatever else keeps an app's sessions, WithAuth takes a function on echo.Context directly.
 func Session(store sessions.Store, name string, user SessionUser) chat.Authenticator {
@@ -32,7 +33,7 @@ func Session(store sessions.Store, name string, user SessionUser) chat.Authentic
 		case errors.As(err, &cookie) && cookie.IsDecode():
 			return chat.User{}, chat.ErrNoCredentials
 		case err != nil:
-			return chat.User{}, fmt.Errorf("chatmw: read session: %w", err)
+			return chat.User{}, echo.NewHTTPError(http.StatusServiceUnavailable).SetInternal(fmt.Errorf("chatmw: read session: %w", err))
 		case s.IsNew:
 			return chat.User{}, chat.ErrNoCredentials
 		}

@@ -74,7 +74,10 @@ func TestSessionStoreAway(t *testing.T) {
 	t.Parallel()
 	auth := chatmw.Session(brokenStore{}, "app", userOf)
 	_, err := auth(echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()))
-	require.EqualError(t, err, "chatmw: read session: connection refused")
+	var outage *echo.HTTPError
+	require.ErrorAs(t, err, &outage)
+	require.Equal(t, http.StatusServiceUnavailable, outage.Code)
+	require.ErrorContains(t, outage.Internal, "chatmw: read session: connection refused")
 	require.NotErrorIs(t, err, chat.ErrNoCredentials)
 }
 

@@ -12,7 +12,11 @@ const NAME_KEY = "echochat.name";
 const FIRST_ROOM = "general";
 const phone = matchMedia("(max-width: 719px)");
 
-const roomList = new RoomList((id) => open(id));
+const roomList = new RoomList({
+  open: (id) => open(id),
+  create: (id, name) => chat.createRoom(id, name),
+  others: async () => (await chat.publicRooms()).filter(({ id }) => !chat.rooms.get(id)?.joined),
+});
 const people = new People(() => leave());
 let chat, log, composer, current;
 
@@ -78,6 +82,7 @@ async function leave() {
 /** After each connect: all rooms again, with what was missed, the open one first. */
 async function joinAll() {
   await chat.load();
+  $("my-avatar").dataset.hue = hue(chat.me.id);
   const wanted = roomId(decodeURIComponent(location.hash.slice(1)));
   const ids = new Set([current?.id ?? wanted, ...chat.rooms.keys()].filter(Boolean));
   if (!ids.size) ids.add(FIRST_ROOM);
@@ -123,7 +128,7 @@ const changed = {
     roomList.draw(chat, current);
   },
   message(room, message) {
-    const own = message.user.id === chat.me?.id;
+    const own = message.user?.id === chat.me?.id;
     if (room === current) log.arrived(own);
     if (own || (room === current && log.follows)) return;
     room.firstUnread ||= message.seq;

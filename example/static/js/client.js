@@ -13,6 +13,11 @@ export function newId() {
   return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
+const SYSTEM = { id: "", name: "System" };
+
+/** Who wrote a message; what the server itself says has no user. */
+export const author = (message) => message.user ?? SYSTEM;
+
 /** A refusal that the server has put into words. */
 export class Refused extends Error {
   constructor(error) {
@@ -43,7 +48,7 @@ class Room {
   }
 
   get lastMessage() {
-    return this.messages.at(-1) ?? this.preview;
+    return this.messages.at(-1);
   }
 }
 
@@ -74,20 +79,36 @@ export class Chat {
     return ack;
   }
 
-  /** Asks a REST route of the chat, signed in by the same name. */
-  async #get(path) {
+  /** Calls a REST route of the chat, signed in by the same name. */
+  async #rest(method, path, body) {
     const headers = { Authorization: `Bearer ${encodeURIComponent(this.name)}` };
-    const response = await fetch(`/chat/api/v1${path}`, { headers });
-    const body = await response.json();
-    if (!response.ok) throw new Refused(body.error);
-    return body;
+    if (body) headers["Content-Type"] = "application/json";
+    const response = await fetch(`/chat/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
+    const answer = await response.json();
+    if (!response.ok) throw new Refused(answer.error);
+    return answer;
   }
 
-  /** Who we are to the server, and the ids of the rooms we are a member of. */
+  /** Learns who we are to the server, and which rooms we are a member of. */
   async load() {
-    const [{ user }, { rooms }] = await Promise.all([this.#get("/me"), this.#get("/rooms?limit=100")]);
+    const [{ user }, { rooms }] = await Promise.all([this.#rest("GET", "/me"), this.#rest("GET", "/rooms?limit=100")]);
     this.me = user;
-    for (const room of rooms) this.room(room.id).preview = room.last_message;
+    for (const { id, name } of rooms) this.room(id).name = name;
+  }
+
+  /** The rooms that anybody may join. */
+  async publicRooms() {
+    return (await this.#rest("GET", "/rooms?type=public&limit=100")).rooms;
+  }
+
+  /** Creates a room and returns its id. An id that is taken is a room to join. */
+  async createRoom(id, name) {
+    try {
+      return (await this.#rest("POST", "/rooms", { id, name, type: "public" })).room.id;
+    } catch (error) {
+      if (error.code === "conflict") return id;
+      throw error;
+    }
   }
 
   room(id) {
@@ -175,8 +196,8 @@ export class Chat {
     socket.on("disconnect", (reason) => {
       for (const room of this.rooms.values()) room.joined = false;
       this.#setState("offline", reason);
-      // The server ended this on purpose (a restart, a sign-out); the client script then leaves it to us to return.
-      if (reason === "io server disconnect") socket.connect();
+      // The server ended this on purpose; the client script then leaves it to us to return.
+      if (reason === "io server disconnect") setTimeout(() => socket.connect(), 2000);
     });
     socket.on("connect_error", (error) => {
       // An answer of the server carries data; a network that is down does not, and the client script keeps trying.
@@ -199,7 +220,7 @@ export class Chat {
       for (const room of this.rooms.values()) {
         const member = room.members.get(user.id);
         if (!member) continue;
-        member.status = status;
+        member.online = status === "online";
         this.changed("people", room);
       }
     });
@@ -220,7 +241,7 @@ export class Chat {
 
   #received(room, message) {
     const gap = room.loaded && message.seq > room.lastSeq + 1;
-    this.#typing(room, message.user, false);
+    this.#typing(room, author(message), false);
     // What lies between is fetched in order, this message with it.
     if (gap) return void this.#catchUp(room).catch(() => {});
     const added = this.#merge(room, [message]);
@@ -249,7 +270,7 @@ export class Chat {
     const added = messages.filter((message) => !known.has(message.seq));
     if (added.length) room.messages = [...room.messages, ...added].sort((a, b) => a.seq - b.seq);
 
-    const stored = new Set(messages.filter((m) => m.client_id && m.user.id === this.me?.id).map((m) => m.client_id));
+    const stored = new Set(messages.filter((m) => m.client_id && m.user?.id === this.me?.id).map((m) => m.client_id));
     if (room.outbox.some((item) => stored.has(item.client_id))) {
       room.outbox = room.outbox.filter((item) => !stored.has(item.client_id));
       this.#saveOutbox();

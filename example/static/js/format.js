@@ -32,9 +32,9 @@ export function initials(name) {
 
 /** The same one of eight colours for the same id, everywhere. */
 export function hue(id) {
-  let sum = 0;
-  for (const char of id) sum = (sum * 31 + char.codePointAt(0)) >>> 0;
-  return sum % 8;
+  let hash = 2166136261; // FNV-1a
+  for (const char of id) hash = Math.imul(hash ^ char.codePointAt(0), 16777619);
+  return ((hash ^ (hash >>> 15)) >>> 0) % 8;
 }
 
 export function typingLine(names) {

@@ -1,6 +1,7 @@
 // The messages of the open room: drawn by key, so that nodes stay while the list changes around them, and with the
 // reader's place kept. Scrolling up loads earlier messages; whoever reads the newest stays at the newest.
 
+import { author } from "./client.js";
 import { $, avatar, element, nameOf } from "./dom.js";
 import { clock, count, dayName, fullDate } from "./format.js";
 
@@ -93,7 +94,7 @@ export class Log {
   }
 
   #drawTop(room) {
-    const words = !room.loaded ? "Opening the room…" : room.hasEarlier ? "Loading earlier messages…" : `This is where ${room.name} begins.`;
+    const words = topLine(room);
     if (this.top.textContent !== words) this.top.textContent = words;
   }
 
@@ -140,11 +141,18 @@ export class Log {
   }
 }
 
+function topLine(room) {
+  if (!room.loaded) return "Opening the room…";
+  if (room.hasEarlier) return "Loading earlier messages…";
+  const empty = room.messages.length + room.outbox.length === 0;
+  return empty ? "Nothing here yet. Say hello, or copy the room’s link to invite somebody." : `This is where ${room.name} begins.`;
+}
+
 /** What is to be seen, in order: days, messages in groups, the line above what is unread, and our own that wait. */
 function items(room, { me, state: connection }) {
   const list = [];
   const all = [
-    ...room.messages.map((message) => ({ ...message, state: "stored" })),
+    ...room.messages.map((message) => ({ ...message, user: author(message), state: "stored" })),
     ...room.outbox.map((item) => ({ ...item, user: me, connection })),
   ];
   let previous;

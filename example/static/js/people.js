@@ -36,7 +36,7 @@ export class People {
   }
 }
 
-const isHere = (chat, { user, status }) => (user.id === chat.me?.id ? chat.state : status) === "online";
+const isHere = (chat, { user, online }) => (user.id === chat.me?.id ? chat.state === "online" : online);
 
 function group(chat, title, kind, members) {
   if (!members.length) return [];

@@ -1,13 +1,23 @@
 // The list of rooms, and the dialog that joins or creates one.
 
+import { author } from "./client.js";
 import { $, element } from "./dom.js";
-import { hue, shortTime } from "./format.js";
+import { count, hue, shortTime } from "./format.js";
 
 export class RoomList {
-  constructor(open) {
-    this.open = open;
+  /** open(id) shows a room, create(id, name) makes one and returns its id, others() lists the ones that may be joined. */
+  constructor({ open, create, others }) {
+    Object.assign(this, { open, create, others });
     this.list = $("room-list");
-    this.#dialog();
+    this.dialog = $("room-dialog");
+    this.error = $("room-error");
+    $("new-room").addEventListener("click", () => this.#ask());
+    $("room-cancel").addEventListener("click", () => this.dialog.close());
+    $("room-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const name = $("room-name-field").value.trim();
+      if (name) this.#go(() => this.create(roomId(name), name));
+    });
   }
 
   draw(chat, current) {
@@ -22,11 +32,11 @@ export class RoomList {
   #row(chat, room, current) {
     const last = room.lastMessage;
     const typing = [...room.typing.values()];
-    const line = typing.length ? `${typing[0].name} is typing…` : last ? `${last.user.id === chat.me?.id ? "You" : last.user.name}: ${last.text}` : "No messages yet";
+    const line = typing.length ? `${typing[0].name} is typing…` : last ? `${last.user?.id === chat.me?.id ? "You" : author(last).name}: ${last.text}` : "No messages yet";
     return element(
       "button",
       { type: "button", "data-room": room.id, "aria-current": current ? "page" : undefined, click: () => this.open(room.id) },
-      element("span", { class: "avatar", "data-hue": hue(room.id), "aria-hidden": "true" }, [...room.name][0].toUpperCase()),
+      tile(room),
       element("bdi", { class: "name" }, room.name),
       last ? element("time", { datetime: last.created_at }, shortTime(new Date(last.created_at))) : undefined,
       element("span", { class: "line", dir: "auto" }, line),
@@ -34,34 +44,40 @@ export class RoomList {
     );
   }
 
-  #dialog() {
-    const dialog = $("room-dialog");
-    const error = $("room-error");
-    $("new-room").addEventListener("click", () => {
-      $("room-form").reset();
-      error.textContent = "";
-      dialog.showModal();
-    });
-    $("room-cancel").addEventListener("click", () => dialog.close());
-    $("room-form").addEventListener("submit", async (event) => {
-      event.preventDefault();
-      const id = roomId($("room-id").value);
-      error.textContent = "";
-      if (!id) {
-        error.textContent = "Use letters from a to z, digits, dots or dashes.";
-        return;
-      }
-      try {
-        await this.open(id);
-        dialog.close();
-      } catch (refused) {
-        error.textContent = refused.message;
-      }
-    });
+  async #ask() {
+    $("room-form").reset();
+    this.error.textContent = "";
+    $("other-rooms").hidden = true;
+    this.dialog.showModal();
+    const rooms = await this.others().catch(() => []); // without the list, a name can still be typed
+    $("other-rooms").hidden = rooms.length === 0;
+    $("other-rooms-list").replaceChildren(...rooms.map((room) => element("li", {}, this.#offer(room))));
+  }
+
+  #offer(room) {
+    return element(
+      "button",
+      { type: "button", class: "offer", click: () => this.#go(() => room.id) },
+      tile(room),
+      element("bdi", { class: "name" }, room.name),
+      element("span", { class: "muted small" }, count(room.member_count, "person", "people")),
+    );
+  }
+
+  async #go(which) {
+    this.error.textContent = "";
+    try {
+      await this.open(await which());
+      this.dialog.close();
+    } catch (error) {
+      this.error.textContent = error.message;
+    }
   }
 }
 
-/** "Book Club" becomes "book-club": a room's id is part of its link. */
+const tile = (room) => element("span", { class: "avatar", "data-hue": hue(room.id), "aria-hidden": "true" }, [...room.name][0].toUpperCase());
+
+/** "Book Club" becomes "book-club": a room's id is part of its link. Other alphabets leave nothing: the server makes an id. */
 export function roomId(name) {
   return name.normalize("NFKD").toLowerCase().replace(/\p{M}/gu, "").trim().replace(/\s+/gu, "-").replace(/[^a-z0-9._-]/gu, "").slice(0, 64);
 }
