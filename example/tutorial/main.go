@@ -65,6 +65,9 @@ func newServer(log *slog.Logger) (*socketio.Server, error) {
 			log.Error("greet", "id", s.ID(), "err", err)
 		}
 	})
+	io.OnConnectionError(func(e socketio.ConnectionError) {
+		log.Error("refused", "address", e.Address, "code", e.Code, "message", e.Message)
+	})
 	socketio.On(io, "chat message", func(_ context.Context, _ *socketio.Socket, message json.RawMessage) (struct{}, error) {
 		return struct{}{}, io.Emit("chat message", message)
 	})
