@@ -156,10 +156,20 @@ func (s *Store) enqueue(ctx context.Context, r *request) error {
 func (s *Store) OnCommit(fn func([]Message)) { s.writer.onCommit.Store(&fn) }
 
 // Message returns the message with the given id, or [ErrMessageNotFound].
-func (s *Store) Message(ctx context.Context, id string) (m Message, err error) {
-	err = s.reading(ctx, "message", func(tx *gorm.DB) error {
+func (s *Store) Message(ctx context.Context, id string) (Message, error) {
+	return s.message(ctx, "message", "id = ?", id)
+}
+
+// MessageByClientID returns the message that a sender has stored in a room under a ClientID, or [ErrMessageNotFound]: what
+// Append would return for a repetition, for a caller that has reasons not to append.
+func (s *Store) MessageByClientID(ctx context.Context, roomID, senderID, clientID string) (Message, error) {
+	return s.message(ctx, "message by client id", "room_id = ? AND sender_id = ? AND client_id = ?", roomID, senderID, clientID)
+}
+
+func (s *Store) message(ctx context.Context, op, where string, args ...any) (m Message, err error) {
+	err = s.reading(ctx, op, func(tx *gorm.DB) error {
 		page := make([]Message, 0, 1)
-		if err := tx.Limit(1).Find(&page, "id = ?", id).Error; err != nil {
+		if err := tx.Where(where, args...).Limit(1).Find(&page).Error; err != nil {
 			return err
 		}
 		if len(page) == 0 {
