@@ -114,7 +114,7 @@ func (c *Chat) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		err = errors.Join(err, fmt.Errorf("chat: shut down: %w", ctx.Err()))
 	}
-	c.store.OnCommit(nil)
+	c.store.OnCommit(func([]store.Message) {})
 	return err
 }
 

@@ -117,6 +117,9 @@ func (c *Chat) send(ctx context.Context, u User, a sendArgs) (m Message, stored 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
 	if err := c.filter(ctx, u, &a); err != nil {
+		if m, ok := c.sentBefore(ctx, u, a); ok {
+			return m, false, nil
+		}
 		return Message{}, false, err
 	}
 	d := store.Draft{
@@ -148,6 +151,18 @@ func (c *Chat) sendError(ctx context.Context, u User, roomID string, err error) 
 		}
 	}
 	return e
+}
+
+// sentBefore finds the message of a client that sends again what a filter, such as a rate limit, refuses the second time.
+func (c *Chat) sentBefore(ctx context.Context, u User, a sendArgs) (Message, bool) {
+	if a.ClientID == "" {
+		return Message{}, false
+	}
+	row, err := c.store.MessageByClientID(ctx, a.RoomID, u.ID, a.ClientID)
+	if err != nil {
+		return Message{}, false
+	}
+	return messageOf(row), true
 }
 
 func (c *Chat) checkSend(a *sendArgs) error {

@@ -1,0 +1,240 @@
+package chat_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/echochat/echochat/chat"
+	"github.com/echochat/echochat/chat/chattest"
+	"github.com/echochat/echochat/store"
+)
+
+// killEnv makes the test binary a chat server on the database it names.
+const killEnv = "ECHOCHAT_TEST_SERVE"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(killEnv); path != "" {
+		fmt.Fprintln(os.Stderr, serveUntilKilled(path))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func serveUntilKilled(path string) error {
+	st, err := store.Open(path)
+	if err != nil {
+		return err
+	}
+	c, err := chat.New(st, chat.WithTokenAuth(byName), chat.WithOpenRooms())
+	if err != nil {
+		return err
+	}
+	e := echo.New()
+	if err := c.Mount(e); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(listener.Addr())
+	return http.Serve(listener, e)
+}
+
+// startServer starts a server process and returns how to reach it, and how to kill it.
+func startServer(t testing.TB, path string) (url string, kill func()) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), killEnv+"="+path)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err, "the server did not start")
+	var once sync.Once
+	kill = func() {
+		once.Do(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+	}
+	t.Cleanup(kill)
+	return "http://" + strings.TrimSpace(line), kill
+}
+
+// Whatever was acknowledged before a kill -9 is stored exactly once afterwards, and nothing is missing in between.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	killMany(t, 3)
+}
+
+func TestProofKill(t *testing.T) {
+	if os.Getenv("ECHOCHAT_PROOF") == "" {
+		t.Skip("a longer run of TestKill; set ECHOCHAT_PROOF=1 or run `make proof`")
+	}
+	killMany(t, 20)
+}
+
+func killMany(t *testing.T, kills int) {
+	const senders = 12
+	path := filepath.Join(t.TempDir(), "chat.db")
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	var history chattest.History
+	var acked, unknown atomic.Int64
+	unsure := make([]*outbox, senders)
+	for i := range unsure {
+		unsure[i] = &outbox{name: fmt.Sprintf("s%d", i), room: fmt.Sprintf("room%d", i%3), history: &history}
+	}
+	for round := range kills {
+		url, kill := startServer(t, path)
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		var group sync.WaitGroup
+		for i, o := range unsure {
+			transport := chattest.Transports()[i%3]
+			group.Go(func() {
+				ok, lost := o.sendUntilCut(ctx, url, transport, round)
+				acked.Add(ok)
+				unknown.Add(lost)
+			})
+		}
+		// At any moment.
+		timer := time.NewTimer(time.Duration(200+random.IntN(500)) * time.Millisecond)
+		<-timer.C
+		kill()
+		stop()
+		group.Wait()
+	}
+	// The last server: what was in doubt is sent again, and must turn out to be stored once.
+	url, _ := startServer(t, path)
+	for _, o := range unsure {
+		require.NoError(t, o.settle(t.Context(), url))
+	}
+	st, err := store.Open(path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, st.Close()) }()
+	var stored []chattest.Entry
+	for r := range 3 {
+		stored = append(stored, storedIn(t, st, fmt.Sprintf("room%d", r))...)
+	}
+	for _, wrong := range history.Check(stored) {
+		t.Error(wrong)
+	}
+	t.Logf("%d kills: %d messages acknowledged, %d in doubt when the server died, %d stored", kills, acked.Load(), unknown.Load(), len(stored))
+	require.Greater(t, acked.Load(), int64(kills*senders), "the server was under load")
+}
+
+// outbox sends messages one after another and remembers the one whose fate it does not know.
+type outbox struct {
+	name, room string
+	history    *chattest.History
+	n          int
+	text, id   string
+	sent       *chattest.Sent // in doubt
+}
+
+// sendUntilCut sends until the connection ends or ctx does.
+func (o *outbox) sendUntilCut(ctx context.Context, url string, transport chattest.Transport, round int) (acked, lost int64) {
+	s, err := o.join(ctx, url, transport)
+	if err != nil {
+		return 0, 0
+	}
+	defer s.Close()
+	for {
+		if o.sent == nil {
+			o.n++
+			o.id, o.text = fmt.Sprintf("%s-%d", o.name, o.n), fmt.Sprintf("message %d of %s", o.n, o.name)
+			o.sent = o.history.Send(fmt.Sprintf("%s/%d", o.name, round), o.entry())
+		}
+		if err := o.try(ctx, s); err != nil {
+			return acked, 1
+		}
+		acked++
+	}
+}
+
+func (o *outbox) entry() chattest.Entry {
+	return chattest.Entry{Room: o.room, Sender: o.name, ClientID: o.id, Hash: chattest.Hash([]byte(o.text))}
+}
+
+func (o *outbox) join(ctx context.Context, url string, transport chattest.Transport) (*chattest.Socket, error) {
+	conn, err := chattest.Dial(ctx, url, chattest.Options{Transport: transport})
+	if err != nil {
+		return nil, err
+	}
+	s, err := conn.Connect(ctx, "/", object{"name": o.name})
+	if err == nil {
+		_, err = s.EmitWithAck(ctx, "room.join", object{"room_id": o.room})
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// try sends what is in doubt, once.
+func (o *outbox) try(ctx context.Context, s *chattest.Socket) error {
+	args, err := s.EmitWithAck(ctx, "message.send", object{"room_id": o.room, "text": o.text, "client_id": o.id})
+	if err != nil {
+		return err
+	}
+	var r reply
+	if err := args.Decode(0, &r); err != nil {
+		return err
+	}
+	if r.Status != "ok" {
+		return fmt.Errorf("%s: %w", o.id, r.Error)
+	}
+	o.sent.OK(r.Message.Seq)
+	o.sent = nil
+	return nil
+}
+
+func (o *outbox) settle(ctx context.Context, url string) error {
+	if o.sent == nil {
+		return nil
+	}
+	s, err := o.join(ctx, url, chattest.WebSocket)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return errors.Join(o.try(ctx, s), s.Err())
+}
+
+func storedIn(t testing.TB, st *store.Store, room string) (entries []chattest.Entry) {
+	t.Helper()
+	q := store.HistoryQuery{RoomID: room, After: store.AtSeq(0), Limit: 200}
+	for {
+		page, err := st.History(t.Context(), q)
+		require.NoError(t, err)
+		for _, m := range page.Messages {
+			entries = append(entries, chattest.Entry{
+				Room: room, Seq: m.Seq, Sender: m.SenderID, ClientID: m.ClientID, Hash: chattest.Hash([]byte(m.Text)),
+			})
+			q.After = store.AtSeq(m.Seq)
+		}
+		if !page.HasMoreAfter {
+			return entries
+		}
+	}
+}
