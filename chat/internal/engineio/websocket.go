@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,7 +86,11 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, s *Session) {
 		rejectEarlyData(conn)
 		return
 	}
+	// Of the headers that the host has set, cookies alone mean something in a 101: a login or a guest's id.
 	header := make(http.Header)
+	if cookies := w.Header()["Set-Cookie"]; len(cookies) > 0 {
+		header["Set-Cookie"] = slices.Clone(cookies)
+	}
 	if opens {
 		srv.setCookie(header, s.id)
 	}
