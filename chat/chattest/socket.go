@@ -187,7 +187,12 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 	case got := <-reply:
 		return got, nil
 	case <-s.done:
-		return Args{}, s.Err()
+		select {
+		case got := <-reply: // it came before the end
+			return got, nil
+		default:
+			return Args{}, s.Err()
+		}
 	case <-ctx.Done():
 		return Args{}, fmt.Errorf("chattest: no ack of %q: %w", event, ctx.Err())
 	}
