@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -214,18 +216,29 @@ func TestGuestSessionIsBound(t *testing.T) {
 func TestGuestCookie(t *testing.T) {
 	t.Parallel()
 	a := serve(t, onEcho, chat.WithGuests())
-	res, err := http.Get(a.URL + "/socket.io/?EIO=4&transport=polling")
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	require.Len(t, res.Cookies(), 1)
-	cookie := res.Cookies()[0]
+	var cookie *http.Cookie
+	for _, path := range []string{"/chat/api/v1/me", "/socket.io/?EIO=4&transport=polling"} {
+		res, err := http.Get(a.URL + path)
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Len(t, res.Cookies(), 1, path)
+		cookie = res.Cookies()[0]
+		if sid := regexp.MustCompile(`"sid":"([^"]+)`).FindSubmatch(body); sid != nil {
+			res, err = http.Post(a.URL+path+"&sid="+string(sid[1]), "text/plain", strings.NewReader("1"))
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Empty(t, res.Cookies(), "one cookie, at the handshake")
+		}
+	}
 	require.True(t, cookie.HttpOnly)
 	require.Equal(t, http.SameSiteLaxMode, cookie.SameSite)
 	require.Equal(t, "/", cookie.Path)
 	require.GreaterOrEqual(t, len(cookie.Value), 22, "128 bits")
 
 	var me struct{ User chat.User }
-	_, err = a.rest(t.Context(), "", "GET", "/me", nil, &me, "Cookie", "echochat_guest="+cookie.Value)
+	_, err := a.rest(t.Context(), "", "GET", "/me", nil, &me, "Cookie", "echochat_guest="+cookie.Value)
 	require.NoError(t, err)
 	require.NotContains(t, me.User.ID, cookie.Value, "what everybody sees is not the secret")
 	for _, forged := range []string{me.User.ID, "", "x", strings.Repeat("A", 21), strings.Repeat("A", 4096)} {

@@ -44,6 +44,7 @@ func TestTalk(t *testing.T) {
 		joined = call(t, bob, "room.join", object{"room_id": "general"})
 		require.Equal(t, []string{"ada", "bob"}, []string{joined.Members[0].User.ID, joined.Members[1].User.ID})
 		require.True(t, joined.Members[0].Online)
+		require.Equal(t, "ada", expect(t, ada, "member.added").User.ID, "one hears of oneself too")
 		added := expect(t, ada, "member.added")
 		require.Equal(t, "general", added.RoomID)
 		require.Equal(t, "bob", added.User.ID)
@@ -162,6 +163,7 @@ func TestUnknownRoom(t *testing.T) {
 	require.Equal(t, chat.CodeRoomNotFound, refused(t, bob, "room.join", private).Code)
 	call(t, bob, "room.join", missing)
 
+	expect(t, bob, "member.added")
 	_, err := b.chat.AddMember(t.Context(), "secret", chat.User{ID: "bob", Name: "Bob"})
 	require.NoError(t, err)
 	require.Equal(t, "secret", expect(t, bob, "member.added").RoomID, "who was added hears it without having joined")
@@ -363,6 +365,7 @@ func TestPresenceEvents(t *testing.T) {
 		call(t, bob, "room.join", object{"room_id": "r"})
 		ada := a.connect(t, "Ada", transport)
 		call(t, ada, "room.join", object{"room_id": "r"})
+		expect(t, bob, "member.added") // Bob's own
 		expect(t, bob, "member.added")
 
 		tab := a.connect(t, "Ada", transport)
