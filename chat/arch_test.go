@@ -68,12 +68,12 @@ func TestDependencies(t *testing.T) {
 		"github.com/pressly/goose":     {"migrations"},
 		"github.com/google/uuid":       {"store", "chat"},
 		"gorm.io":                      {"store", "migrations", "chat", "example"},
-		"modernc.org":                  {"store"},
+		"modernc.org":                  {"store", "example"},
 		"github.com/mattn":             {"store"},
 		"github.com/go-sql-driver":     {"store"},
 		"github.com/jackc":             {"store"},
 		"golang.org/x/time":            {"middleware", "chat"},
-		"golang.org/x/text":            {"chat"},
+		"golang.org/x/text":            {"chat", "middleware"},
 		"golang.org/x/sys":             {"chat/internal/bench", "chat/internal/engineio"},
 	}
 	for _, f := range sources(t) {

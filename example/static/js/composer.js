@@ -1,0 +1,85 @@
+// The field to write in. Enter sends, Shift+Enter breaks the line; what was begun in a room is kept while looking at another.
+
+import { $ } from "./dom.js";
+
+const TYPING_AGAIN = 3_000; // how often "is typing" is repeated
+const TYPING_ENDS = 4_000; // after the last key
+
+export class Composer {
+  #drafts = new Map();
+  #room;
+  #sentTyping = 0;
+  #idle;
+
+  constructor(chat) {
+    this.chat = chat;
+    this.text = $("text");
+    this.button = $("composer").querySelector("button");
+    this.stop = new AbortController();
+    const listen = (node, event, handle) => node.addEventListener(event, handle, { signal: this.stop.signal });
+
+    listen($("composer"), "submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    listen(this.text, "keydown", (event) => {
+      // While an input method composes a syllable, Enter belongs to it.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      event.preventDefault();
+      this.#send();
+    });
+    listen(this.text, "input", () => this.#changed());
+    listen(this.text, "blur", () => this.#typing(false));
+  }
+
+  close() {
+    this.stop.abort();
+  }
+
+  open(room) {
+    if (this.#room) {
+      this.#typing(false);
+      this.#drafts.set(this.#room.id, this.text.value);
+    }
+    this.#room = room;
+    this.text.value = this.#drafts.get(room.id) ?? "";
+    this.text.placeholder = `Write to ${room.name}`;
+    this.#fit();
+    if (matchMedia("(hover: hover)").matches) this.text.focus({ preventScroll: true }); // no keyboard jumping up on a phone
+  }
+
+  #send() {
+    const text = this.text.value.trim();
+    if (!text || !this.#room) return;
+    this.text.value = "";
+    this.#fit();
+    this.#typing(false);
+    this.chat.send(this.#room, text);
+    this.text.focus({ preventScroll: true });
+  }
+
+  #changed() {
+    this.#fit();
+    this.#typing(this.text.value.trim() !== "");
+  }
+
+  #fit() {
+    this.text.style.height = "auto";
+    this.text.style.height = `${this.text.scrollHeight}px`;
+    this.button.setAttribute("aria-disabled", String(!this.text.value.trim()));
+  }
+
+  #typing(on) {
+    clearTimeout(this.#idle);
+    if (on) {
+      this.#idle = setTimeout(() => this.#typing(false), TYPING_ENDS);
+      if (Date.now() - this.#sentTyping < TYPING_AGAIN) return;
+      this.#sentTyping = Date.now();
+    } else if (!this.#sentTyping) {
+      return;
+    } else {
+      this.#sentTyping = 0;
+    }
+    this.chat.typing(this.#room, on);
+  }
+}
