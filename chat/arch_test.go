@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -32,6 +33,7 @@ func TestImports(t *testing.T) {
 		"chat/chattest":          {"chat", "chat/socketio", "store"},
 		"chat/web":               {},
 		"store":                  {"migrations"},
+		"store/storetest":        {"migrations", "store"},
 		"migrations":             {},
 		"middleware":             {"chat"},
 		"example":                {"chat", "chat/socketio", "chat/web", "middleware", "store"},
@@ -72,6 +74,7 @@ func TestDependencies(t *testing.T) {
 		"github.com/mattn":             {"store"},
 		"github.com/go-sql-driver":     {"store"},
 		"github.com/jackc":             {"store"},
+		"golang.org/x/sync":            {"store"},
 		"golang.org/x/time":            {"middleware", "chat"},
 		"golang.org/x/text":            {"chat", "middleware"},
 		"golang.org/x/sys":             {"chat/internal/bench", "chat/internal/engineio"},
@@ -85,7 +88,8 @@ func TestDependencies(t *testing.T) {
 				continue
 			}
 			if !slices.ContainsFunc(homeOf(homes, imported), func(home string) bool {
-				return f.dir == home || strings.HasPrefix(f.dir, home+"/") && home == "example"
+				within := strings.HasPrefix(f.dir, home+"/") && home != "chat"
+				return f.dir == home || within
 			}) {
 				t.Errorf("%s imports %s, which is not for package %s", f.name, imported, f.dir)
 			}
@@ -323,4 +327,22 @@ func sources(t *testing.T) []source {
 	require.NoError(t, err)
 	require.NotEmpty(t, all)
 	return all
+}
+
+// TestReadme compiles the program of the quick start.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	require.NoError(t, err)
+	before, rest, found := strings.Cut(string(readme), "```go\n")
+	require.True(t, found)
+	require.Less(t, strings.Count(before, "\n"), 30, "the program comes first")
+	program, _, found := strings.Cut(rest, "```\n")
+	require.True(t, found)
+	file := filepath.Join(t.TempDir(), "main.go")
+	require.NoError(t, os.WriteFile(file, []byte(program), 0o600))
+	vet := exec.Command("go", "vet", file)
+	vet.Dir = ".."
+	said, err := vet.CombinedOutput()
+	require.NoError(t, err, "%s", said)
 }
