@@ -1,0 +1,127 @@
+// Runs the behaviours with one client, on one choice of transports, against one server, and says which hold.
+//
+//   node run.mjs --client stock|stock-4.0|own|all --transport default|polling|websocket|all
+//                [--reference | --url http://… --recovery-url http://…] [--own http://…/socket.io.esm.min.js or a file] [--only text]
+//
+// --reference starts Node's own server. The exit code is 0 if every behaviour holds, or 1.
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { Context, sleep, within } from "./context.mjs";
+import { connection } from "./behaviours/connection.mjs";
+import { delivery } from "./behaviours/delivery.mjs";
+import { endings } from "./behaviours/endings.mjs";
+import { events } from "./behaviours/events.mjs";
+import { namespaces } from "./behaviours/namespaces.mjs";
+import { recovery } from "./behaviours/recovery.mjs";
+import { rooms } from "./behaviours/rooms.mjs";
+
+const behaviours = [...connection, ...events, ...namespaces, ...rooms, ...delivery, ...endings, ...recovery];
+
+const { values: args } = parseArgs({
+  options: {
+    client: { type: "string", default: "stock" },
+    transport: { type: "string", default: "default" },
+    url: { type: "string" },
+    "recovery-url": { type: "string" },
+    own: { type: "string" },
+    only: { type: "string" },
+    reference: { type: "boolean", default: false },
+  },
+});
+
+const transports = { default: undefined, polling: ["polling"], websocket: ["websocket"] };
+
+// What a client has beyond the oldest of them.
+const everything = ["timeout", "emitWithAck", "retries", "onAnyOutgoing", "recovery", "ack errors", "addTrailingSlash", "details", "ping", "inactive after a refusal"];
+
+const loadOwn = async () => {
+  if (!args.own) throw new Error("--own: where is the script?");
+  if (!/^https?:/.test(args.own)) return import(pathToFileURL(args.own));
+  const answer = await fetch(args.own);
+  if (!answer.ok) throw new Error(`${args.own}: ${answer.status}`);
+  const folder = await mkdtemp(join(tmpdir(), "echochat-interop-"));
+  const file = join(folder, "client.mjs");
+  await writeFile(file, await answer.text());
+  try {
+    return await import(pathToFileURL(file));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+};
+
+const version = async (name) => JSON.parse(await readFile(new URL(`node_modules/${name}/package.json`, import.meta.url))).version;
+
+const clients = {
+  stock: async () => ({ ...await import("socket.io-client"), version: await version("socket.io-client"), features: new Set(everything) }),
+  "stock-4.0": async () => ({ ...(await import("socket.io-client-4.0")).default, version: await version("socket.io-client-4.0"), features: new Set() }),
+  own: async () => ({ ...await loadOwn(), version: "of this repository", features: new Set(everything) }),
+};
+
+const chosen = (value, all, what) => {
+  if (value === "all") return Object.keys(all);
+  if (!(value in all)) throw new Error(`--${what}: one of ${Object.keys(all)}, or all`);
+  return [value];
+};
+
+// lacking says why a behaviour cannot be asked of a client or server, if so.
+const lacking = ({ needs = [], on, beyond }, setup) => {
+  const missing = needs.find((need) => !setup.features.has(need));
+  if (missing) return `the client has no ${missing}`;
+  if (needs.includes("recovery") && !setup.recoveryURL) return "the server has no recovery";
+  if (on && !on.includes(setup.transport)) return `is about ${on.join(" and ")}`;
+  if (beyond && args.reference) return "goes beyond the stock server";
+};
+
+let failed = 0;
+
+const runAll = async (setup) => {
+  const started = Date.now();
+  let held = 0, skipped = 0;
+  for (const behaviour of behaviours) {
+    if (args.only && !behaviour.name.includes(args.only)) continue;
+    const why = lacking(behaviour, setup);
+    if (why) {
+      skipped++;
+      console.log(`skip   ${behaviour.name} (${why})`);
+      continue;
+    }
+    const context = new Context(setup);
+    const began = Date.now();
+    try {
+      await within(20000, behaviour.name, behaviour.run(context));
+      held++;
+      console.log(`holds  ${behaviour.name} (${Date.now() - began} ms)`);
+    } catch (err) {
+      failed++;
+      console.log(`FAILS  ${behaviour.name}\n       ${String(err?.stack || err).replaceAll("\n", "\n       ")}`);
+    }
+    await context.end();
+  }
+  console.log(`${setup.client} ${setup.version}, ${setup.transport}: ${held} hold, ${skipped} skipped, ${Date.now() - started} ms\n`);
+};
+
+// What a listener throws must not pass unseen.
+process.on("uncaughtException", (err) => {
+  failed++;
+  console.log(`FAILS  uncaught: ${err.stack}`);
+});
+
+if (!args.url && !args.reference) throw new Error("--reference or --url");
+
+// A server of its own for each run: clients remember the servers they know.
+const startServer = async () => args.reference ? (await import("./reference.mjs")).start()
+  : { url: args.url, recoveryURL: args["recovery-url"], close() {} };
+
+for (const client of chosen(args.client, clients, "client")) {
+  const { io, Manager, version, features } = await clients[client]();
+  for (const transport of chosen(args.transport, transports, "transport")) {
+    const server = await startServer();
+    await runAll({ ...server, io, Manager, version, features, client, transport, transports: transports[transport] });
+    await Promise.race([server.close(), sleep(2000)]);
+  }
+}
+if (failed) console.log(`${failed} failed`);
+process.exit(failed ? 1 : 0);
