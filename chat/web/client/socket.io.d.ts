@@ -7,7 +7,9 @@ type Name<Events> = keyof Events & string;
 type Args<Fn> = Fn extends (...args: infer A) => any ? A : any[];
 type Init<List extends any[]> = List extends [...infer Head, any] ? Head : any[];
 type Last<List extends any[]> = List extends [...any[], infer Tail] ? Tail : any;
-type FirstArg<Fn> = Fn extends (arg: infer A, ...rest: any[]) => any ? A : any;
+type Answer<Fn> = Fn extends (...args: infer A) => any ? Result<A> : any;
+// A callback's first argument, or what follows the error that timeout() puts there.
+type Result<A extends any[]> = 0 extends 1 & A[0] ? any : A extends [Error, ...infer Rest] ? Rest[0] : A[0];
 type WithError<List extends any[]> = {
   [I in keyof List]: List[I] extends (...args: infer A) => infer R ? (error: Error, ...args: A) => R : List[I];
 };
@@ -133,7 +135,7 @@ export declare class Socket<ListenEvents = EventsMap, EmitEvents = ListenEvents>
   /** Sends an event. A function as the last argument is called with the acknowledgement. */
   emit<E extends Name<EmitEvents>>(event: E, ...args: Args<EmitEvents[E]>): this;
   /** Sends an event; the promise is that of its acknowledgement. */
-  emitWithAck<E extends Name<EmitEvents>>(event: E, ...args: Init<Args<EmitEvents[E]>>): Promise<FirstArg<Last<Args<EmitEvents[E]>>>>;
+  emitWithAck<E extends Name<EmitEvents>>(event: E, ...args: Init<Args<EmitEvents[E]>>): Promise<Answer<Last<Args<EmitEvents[E]>>>>;
   /** Sends the event "message". */
   send(...args: any[]): this;
   /** The next event is dropped where it cannot leave at once. */
