@@ -6,7 +6,9 @@ const crowd = async (t, ...rooms) => {
   const sockets = await Promise.all(rooms.map(() => t.connect()));
   for (const [i, socket] of sockets.entries()) if (rooms[i].length) await t.ask(socket, "join", rooms[i]);
   const heard = sockets.map((socket) => t.collect(socket, "said"));
+  // The first round is for the sender, whichever it is, and the second for the others.
   const everyone = async () => {
+    await t.settled(...sockets);
     await t.settled(...sockets);
     return heard.map((said) => said.splice(0).flat());
   };
