@@ -16,6 +16,7 @@ let last = 0; // and of the latest
 let epoch;
 let more = false; // earlier ones are on the server
 let loading = false;
+let said = 0; // when the others were last told that somebody types here
 let joined = false; // on this connection
 const early = []; // what came between the subscription and the answer to room.join
 
@@ -129,6 +130,7 @@ form.addEventListener("submit", (event) => {
   const text = field.value.trim();
   if (!text) return;
   field.value = "";
+  said = 0;
   const message = { client_id: newId(), text, user: { id: me }, created_at: new Date().toISOString() };
   const nodes = nodesOf(message, newest);
   const item = nodes.at(-1);
@@ -174,7 +176,6 @@ function isTyping(name, on) {
 socket.on("typing.start", ({ user }) => isTyping(user.name, true));
 socket.on("typing.stop", ({ user }) => isTyping(user.name, false));
 
-let said = 0;
 field.addEventListener("input", () => {
   if (Date.now() - said < 3000) return;
   said = Date.now();

@@ -19,13 +19,13 @@ const roomList = new RoomList({
   others: async () => (await chat.publicRooms()).filter(({ id }) => !chat.rooms.get(id)?.joined),
 });
 const people = new People(() => leave());
-let chat, log, composer, current;
+const log = new Log(() => current && read(current));
+const composer = new Composer(() => log.toNewest());
+let chat, current;
 
 function signIn(name) {
   $("name-error").textContent = "";
   chat = new Chat(name, (what, room, detail) => changed[what](room, detail));
-  log = new Log(chat);
-  composer = new Composer(chat);
   $("my-name").textContent = name;
   $("my-avatar").textContent = initials(name);
   drawConnection();
@@ -34,7 +34,6 @@ function signIn(name) {
 
 function signOut(error = "") {
   chat.close();
-  composer.close();
   localStorage.removeItem(NAME_KEY);
   chat = current = undefined;
   history.replaceState(null, "", location.pathname);
@@ -59,11 +58,23 @@ async function open(id) {
   }
   current = room;
   $("room-name").textContent = room.name;
-  log.open(room);
+  log.open(chat, room);
   read(room);
-  composer.open(room);
+  composer.open(chat, room);
   drawTyping();
   people.draw(chat, room);
+}
+
+/** The room that the page's address names. */
+function linkedRoom() {
+  return roomId(location.hash.slice(1));
+}
+
+/** Back to the list, on a phone. */
+function showRooms() {
+  $("chat").dataset.view = "rooms";
+  roomList.draw(chat, current);
+  $("room-list").querySelector("[aria-current]")?.focus();
 }
 
 async function leave() {
@@ -74,17 +85,18 @@ async function leave() {
     return announce(`Could not leave: ${error.message}`);
   }
   people.show(false);
-  const next = chat.rooms.keys().next().value;
   current = undefined;
-  $("chat").dataset.view = "rooms";
-  if (next) await open(next);
+  const next = chat.rooms.keys().next().value;
+  if (next && !phone.matches) return open(next);
+  history.replaceState(null, "", location.pathname);
+  showRooms();
 }
 
 /** After each connect: all rooms again, with what was missed, the open one first. */
 async function joinAll() {
   await chat.load();
   $("my-avatar").dataset.hue = hue(chat.me.id);
-  const wanted = roomId(decodeURIComponent(location.hash.slice(1)));
+  const wanted = linkedRoom();
   const ids = new Set([current?.id ?? wanted, ...chat.rooms.keys()].filter(Boolean));
   if (!ids.size) ids.add(FIRST_ROOM);
   for (const id of ids) {
@@ -130,11 +142,10 @@ const changed = {
   },
   message(room, message) {
     const own = message.user?.id === chat.me?.id;
-    if (room === current) log.arrived(own);
+    if (room === current && !own) log.arrived();
     if (room !== current || log.follows) chat.trim(room);
     if (own || (room === current && log.follows)) return;
-    room.firstUnread ||= message.seq;
-    room.unread++;
+    if (room.unread++ === 0) room.firstUnread = message.seq;
   },
 };
 
@@ -171,8 +182,13 @@ function banner(state, words) {
   else delete line.dataset.state;
 }
 
+let toastTimer;
+
+/** Says something for a moment, to the eye and to screen readers. */
 function announce(words) {
-  $("announcer").textContent = words;
+  clearTimeout(toastTimer);
+  $("toast").textContent = words;
+  toastTimer = setTimeout(() => ($("toast").textContent = ""), 4000);
 }
 
 // ---- the page itself
@@ -184,8 +200,8 @@ $("sign-in").addEventListener("submit", (event) => {
 });
 $("sign-out").addEventListener("click", () => signOut());
 $("back").addEventListener("click", () => {
-  $("chat").dataset.view = "rooms";
-  $("room-list").querySelector("[aria-current]")?.focus();
+  history.pushState(null, "", location.pathname);
+  showRooms();
 });
 $("copy-link").addEventListener("click", async () => {
   try {
@@ -196,8 +212,10 @@ $("copy-link").addEventListener("click", async () => {
   }
 });
 addEventListener("popstate", () => {
-  const id = roomId(decodeURIComponent(location.hash.slice(1)));
-  if (chat && id && id !== current?.id) open(id).catch((error) => announce(error.message));
+  const id = linkedRoom();
+  if (!chat) return;
+  if (id) open(id).catch((error) => announce(error.message));
+  else showRooms();
 });
 addEventListener("focus", () => current && chat && log.follows && read(current));
 

@@ -6,43 +6,39 @@ const TYPING_AGAIN = 3_000; // how often "is typing" is repeated
 const TYPING_ENDS = 4_000; // after the last key
 
 export class Composer {
-  #drafts = new Map();
+  #drafts = new WeakMap();
+  #chat;
   #room;
   #sentTyping = 0;
   #idle;
 
-  constructor(chat) {
-    this.chat = chat;
+  /** sent is called after each message. */
+  constructor(sent) {
+    this.sent = sent;
     this.text = $("text");
     this.button = $("composer").querySelector("button");
-    this.stop = new AbortController();
-    const listen = (node, event, handle) => node.addEventListener(event, handle, { signal: this.stop.signal });
-
-    listen($("composer"), "submit", (event) => {
+    $("composer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
     });
-    listen(this.text, "keydown", (event) => {
+    this.text.addEventListener("keydown", (event) => {
       // While an input method composes a syllable, Enter belongs to it.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       this.#send();
     });
-    listen(this.text, "input", () => this.#changed());
-    listen(this.text, "blur", () => this.#typing(false));
+    this.text.addEventListener("input", () => this.#changed());
+    this.text.addEventListener("blur", () => this.#typing(false));
   }
 
-  close() {
-    this.stop.abort();
-  }
-
-  open(room) {
+  open(chat, room) {
     if (this.#room) {
       this.#typing(false);
-      this.#drafts.set(this.#room.id, this.text.value);
+      this.#drafts.set(this.#room, this.text.value);
     }
+    this.#chat = chat;
     this.#room = room;
-    this.text.value = this.#drafts.get(room.id) ?? "";
+    this.text.value = this.#drafts.get(room) ?? "";
     this.text.placeholder = `Write to ${room.name}`;
     this.#fit();
     if (matchMedia("(hover: hover)").matches) this.text.focus({ preventScroll: true }); // no keyboard jumping up on a phone
@@ -54,7 +50,8 @@ export class Composer {
     this.text.value = "";
     this.#fit();
     this.#typing(false);
-    this.chat.send(this.#room, text);
+    this.#chat.send(this.#room, text);
+    this.sent();
     this.text.focus({ preventScroll: true });
   }
 
@@ -80,6 +77,6 @@ export class Composer {
     } else {
       this.#sentTyping = 0;
     }
-    this.chat.typing(this.#room, on);
+    this.#chat.typing(this.#room, on);
   }
 }

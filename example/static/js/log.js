@@ -11,12 +11,14 @@ const AHEAD = 800; // px above that are loaded before they are seen
 
 export class Log {
   #nodes = new Map();
+  #chat;
   #room;
   #fresh = 0; // arrived while reading further up
   #follows = true;
 
-  constructor(chat) {
-    this.chat = chat;
+  /** atNewest is called when the reader comes to the end. */
+  constructor(atNewest) {
+    this.atNewest = atNewest;
     this.box = $("log");
     this.list = $("messages");
     this.top = $("log-top");
@@ -27,7 +29,8 @@ export class Log {
     new ResizeObserver(() => this.#follows && this.#jump()).observe(this.box);
   }
 
-  open(room) {
+  open(chat, room) {
+    this.#chat = chat;
     this.#room = room;
     this.#fresh = 0;
     this.#follows = true;
@@ -37,13 +40,18 @@ export class Log {
   }
 
   /** Counts a message that came while the reader is further up. */
-  arrived(own) {
-    if (own) return this.toNewest();
+  arrived() {
     if (!this.#follows) this.#fresh++;
   }
 
+  /** Whether the newest messages are before the reader's eyes. */
   get follows() {
-    return this.#follows && document.hasFocus();
+    return this.#follows && document.hasFocus() && this.#seen;
+  }
+
+  // On a phone the list of rooms may hide the messages.
+  get #seen() {
+    return this.box.clientHeight > 0;
   }
 
   toNewest() {
@@ -51,6 +59,7 @@ export class Log {
     this.#fresh = 0;
     this.#jump();
     this.#drawButton();
+    this.atNewest();
   }
 
   draw() {
@@ -60,7 +69,7 @@ export class Log {
     // Earlier messages are no news: a screen reader is told of the new ones only.
     this.box.setAttribute("aria-busy", String(!room.loaded || Boolean(room.loadingEarlier)));
     this.#drawTop(room);
-    this.#drawList(items(room, this.chat));
+    this.#drawList(items(room, this.#chat));
     this.#restore(place);
     this.#drawButton();
     this.#loadAhead();
@@ -86,7 +95,7 @@ export class Log {
   #node(item, live) {
     const drawn = this.#nodes.get(item.key);
     if (drawn?.look === item.look) return drawn.node;
-    const node = item.build(this.chat, this.#room);
+    const node = item.build(this.#chat, this.#room);
     if (drawn) drawn.node.replaceWith(node);
     else if (live && item.newest) node.classList.add("arriving");
     this.#nodes.set(item.key, { node, look: item.look });
@@ -109,7 +118,10 @@ export class Log {
     const follows = scrollHeight - scrollTop - clientHeight < NEAR;
     if (follows !== this.#follows) {
       this.#follows = follows;
-      if (follows) this.#fresh = 0;
+      if (follows) {
+        this.#fresh = 0;
+        this.atNewest();
+      }
       this.#drawButton();
     }
     this.#loadAhead();
@@ -117,9 +129,8 @@ export class Log {
 
   #loadAhead() {
     const room = this.#room;
-    const seen = this.box.clientHeight > 0; // on a phone the list of rooms may hide it
-    if (!seen || !room?.hasEarlier || room.loadingEarlier || this.box.scrollTop > AHEAD) return;
-    this.chat.loadEarlier(room).catch(() => {}); // the connection's return loads again
+    if (!this.#seen || !room?.hasEarlier || room.loadingEarlier || this.box.scrollTop > AHEAD) return;
+    this.#chat.loadEarlier(room).catch(() => {}); // the connection's return loads again
   }
 
   // Where the reader is: at the end, or at the first message in sight and how far it is from the top.

@@ -10,7 +10,7 @@ export class People {
     this.button.addEventListener("click", () => this.show(true));
     $("hide-people").addEventListener("click", () => this.show(false));
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.shown && this.show(false));
-    document.querySelector("main.room").addEventListener("click", (event) => {
+    document.querySelector(".room").addEventListener("click", (event) => {
       if (this.shown && !this.button.contains(event.target)) this.show(false);
     });
     $("leave").addEventListener("click", leave);
@@ -31,19 +31,23 @@ export class People {
     const members = [...room.members.values()].sort((a, b) => a.user.name.localeCompare(b.user.name));
     const here = members.filter((member) => isHere(chat, member));
     const away = members.filter((member) => !isHere(chat, member));
-    $("room-people").textContent = members.length ? `${count(members.length, "person", "people")}, ${here.length} here` : "";
-    $("people-list").replaceChildren(...group(chat, "Here now", "here", here), ...group(chat, "Away", "away", away));
+    const all = count(members.length, "person", "people");
+    if (chat.state === "online") {
+      $("room-people").textContent = `${all}, ${here.length} here`;
+      $("people-list").replaceChildren(...group(chat, "Here now", "here", here), ...group(chat, "Away", "away", away));
+    } else { // nobody can know
+      $("room-people").textContent = all;
+      $("people-list").replaceChildren(...group(chat, "Members", "away", members));
+    }
   }
 }
 
-const isHere = (chat, { user, online }) => (user.id === chat.me?.id ? chat.state === "online" : online);
+const isHere = (chat, { user, online }) => online || user.id === chat.me?.id;
 
 function group(chat, title, kind, members) {
   if (!members.length) return [];
-  return [
-    element("li", { role: "presentation" }, element("h3", {}, `${title} · ${members.length}`)),
-    ...members.map(({ user }) =>
-      element("li", { class: kind }, avatar(user.id, user.name), element("span", { class: "who" }, nameOf(user), user.id === chat.me?.id ? " (you)" : "")),
-    ),
-  ];
+  const list = members.map(({ user }) =>
+    element("li", { class: kind }, avatar(user.id, user.name), element("span", { class: "who" }, nameOf(user), user.id === chat.me?.id ? " (you)" : "")),
+  );
+  return [element("h3", {}, `${title} · ${members.length}`), element("ul", {}, ...list)];
 }
