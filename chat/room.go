@@ -66,7 +66,7 @@ func checkRoomID(id string) error {
 type NewRoom struct {
 	ID       string          // 1 to 64 of a-z 0-9 . _ -; empty for a generated one
 	Type     store.RoomType  // defaults to store.RoomPublic
-	Name     string          // defaults to the id
+	Name     string          // defaults to the ID given
 	Topic    string          // defaults to none
 	Metadata json.RawMessage // the app's own, a JSON object; defaults to none
 	Creator  User            // becomes the owner and first member; zero for a room of the system, without members
@@ -99,6 +99,9 @@ func checkNewRoom(n *NewRoom) error {
 	case store.RoomPublic, store.RoomPrivate:
 	default:
 		return invalid("type", "must be public or private")
+	}
+	if n.Name == "" {
+		n.Name = n.ID
 	}
 	if len(n.Name) > maxRoomNameBytes || !printable(n.Name) {
 		return invalid("name", "must be at most 256 bytes of printable characters")
