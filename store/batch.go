@@ -2,13 +2,12 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 )
 
 // result is what one transaction makes of one request.
@@ -24,17 +23,23 @@ var errAbsent = errors.New("not stored")
 // try makes one attempt to store a batch, all of it in one transaction. The results are those of the batch, followed by those of
 // the unresolved messages.
 func (w *writer) try(ctx context.Context, requests []*request) ([]result, error) {
+	if w.tx == nil {
+		// Nothing interrupts a disk, and busy_timeout bounds the wait for a lock; with a context that can end, the drivers
+		// start a goroutine per statement.
+		ctx = context.WithoutCancel(ctx)
+	}
 	tx := w.db.WithContext(ctx).Begin(w.tx)
 	if tx.Error != nil {
 		return nil, tx.Error
 	}
+	w.prepared.use(tx)
 	committing := false
 	defer func() {
 		if !committing {
 			tx.Rollback()
 		}
 	}()
-	b := batch{tx: tx, requests: slices.Concat(requests, w.unresolved), fresh: len(requests)}
+	b := batch{ctx: ctx, tx: tx, sql: &w.sql, requests: slices.Concat(requests, w.unresolved), fresh: len(requests)}
 	for _, step := range []func() error{b.lockRooms, b.lookUp, b.number, b.insert, b.advance} {
 		if err := step(); err != nil {
 			return nil, err
@@ -53,7 +58,9 @@ func (w *writer) try(ctx context.Context, requests []*request) ([]result, error)
 
 // batch is one transaction that stores messages.
 type batch struct {
+	ctx      context.Context
 	tx       *gorm.DB
+	sql      *batchSQL
 	requests []*request
 	fresh    int // the first of requests are to be stored, the others only looked up
 
@@ -64,42 +71,42 @@ type batch struct {
 	messages []Message          // to be inserted
 }
 
-// counter is a room's row, locked.
+// counter is the part of a room's row that numbers its messages.
 type counter struct {
-	ID            string
-	LastSeq       int64
-	LastMessageAt Millis
-	added         int64
+	lastSeq, added int64
+	lastAt         Millis
 }
 
 // known is what the database knows of a request.
 type known struct {
-	I        int
-	Member   bool
-	Existing *string // id of the message with the same room, sender and ClientID
+	member   bool
+	existing string // id of the message with the same room, sender and ClientID
 }
 
 // lockRooms locks the rows of the batch's rooms in the order of their ids, as every process does. From then on nothing is
 // appended to these rooms, and nobody is removed from them, before this transaction ends.
 func (b *batch) lockRooms() error {
-	b.rooms = make(map[string]*counter)
+	b.rooms = make(map[string]*counter, len(b.requests))
+	ids := make([]string, 0, len(b.requests))
 	for _, r := range b.requests {
-		b.rooms[r.msg.RoomID] = nil
-	}
-	ids := make([]string, 0, len(b.rooms))
-	for id := range b.rooms {
-		ids = append(ids, id)
+		if _, ok := b.rooms[r.msg.RoomID]; !ok {
+			b.rooms[r.msg.RoomID] = nil
+			ids = append(ids, r.msg.RoomID)
+		}
 	}
 	slices.Sort(ids)
 	for part := range portions(ids) {
-		var found []*counter
-		err := b.tx.Model(&Room{}).Select("id", "last_seq", "last_message_at").Where("id IN ?", part).
-			Order("id").Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Find(&found).Error
+		err := b.query(of(b.sql.lock, len(part)), values(part), func(rows *sql.Rows) error {
+			var id string
+			var c counter
+			if err := rows.Scan(&id, &c.lastSeq, &c.lastAt); err != nil {
+				return err
+			}
+			b.rooms[id] = &c
+			return nil
+		})
 		if err != nil {
 			return err
-		}
-		for _, c := range found {
-			b.rooms[c.ID] = c
 		}
 	}
 	return nil
@@ -109,50 +116,44 @@ func (b *batch) lockRooms() error {
 func (b *batch) lookUp() error {
 	b.known = make([]known, len(b.requests))
 	start := 0
+	var ids []string
 	for part := range portions(b.requests) {
 		args := make([]any, 0, 3*len(part))
 		for _, r := range part {
 			args = append(args, r.msg.RoomID, r.msg.SenderID, r.msg.ClientID)
 		}
-		var rows []known
-		if err := b.tx.Raw(lookUpSQL(len(part)), args...).Scan(&rows).Error; err != nil {
+		err := b.query(of(b.sql.lookUp, len(part)), args, func(rows *sql.Rows) error {
+			var i int
+			var k known
+			var existing sql.NullString
+			if err := rows.Scan(&i, &k.member, &existing); err != nil {
+				return err
+			}
+			if i += start; i >= len(b.known) { // one of those that fill the portion up
+				return nil
+			}
+			k.existing = existing.String
+			b.known[i] = k
+			if existing.Valid {
+				ids = append(ids, k.existing)
+			} else {
+				b.requests[i].unanswered = false
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			if i := start + row.I; i < len(b.known) { // not one of those that fill the portion up
-				b.known[i] = row
-			}
-		}
 		start += len(part)
-	}
-	var ids []string
-	for i, r := range b.requests {
-		if id := b.known[i].Existing; id != nil {
-			ids = append(ids, *id)
-		} else {
-			r.unanswered = false
-		}
 	}
 	return b.load(ids)
 }
 
-// lookUpSQL joins n requests, given as a table, with members and messages. Lists of rows in IN would be the obvious way, but
-// MariaDB and PostgreSQL do not use an index for long ones.
-func lookUpSQL(n int) string {
-	var q strings.Builder
-	q.WriteString("SELECT v.i, m.user_id IS NOT NULL AS member, e.id AS existing FROM (SELECT 0 AS i, ? AS room_id, ? AS user_id, ? AS client_id")
-	for i := 1; i < n; i++ {
-		q.WriteString(" UNION ALL SELECT ")
-		q.WriteString(strconv.Itoa(i))
-		q.WriteString(", ?, ?, ?")
-	}
-	q.WriteString(") v LEFT JOIN chat_members m ON m.room_id = v.room_id AND m.user_id = v.user_id" +
-		" LEFT JOIN chat_messages e ON e.room_id = v.room_id AND e.sender_id = v.user_id AND e.client_id = v.client_id")
-	return q.String()
-}
-
 // load reads the messages that are there already, which only a repeated Append asks for.
 func (b *batch) load(ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	b.existing = make(map[string]Message, len(ids))
 	for part := range portions(ids) {
 		var found []Message
@@ -172,31 +173,32 @@ func (b *batch) load(ids []string) error {
 // number decides about each request, in the order in which they came, and gives the new messages their places.
 func (b *batch) number() error {
 	type key struct{ room, sender, client string }
-	first := make(map[key]int)
+	first := make(map[key]int, len(b.requests))
 	at := now()
 	b.results = make([]result, len(b.requests))
+	b.messages = make([]Message, 0, len(b.requests))
 	for i, r := range b.requests {
 		k := key{r.msg.RoomID, r.msg.SenderID, r.msg.ClientID}
 		room := b.rooms[r.msg.RoomID]
 		res := &b.results[i]
 		j, repeated := first[k]
 		switch {
-		case b.known[i].Existing != nil:
-			*res = repeat(r, b.existing[*b.known[i].Existing])
+		case b.known[i].existing != "":
+			*res = repeat(r, b.existing[b.known[i].existing])
 		case i >= b.fresh:
 			res.err = errAbsent
-		case repeated && b.results[j].err == nil:
+		case repeated:
 			*res = repeat(r, b.results[j].msg)
 		case room == nil:
 			res.err = ErrRoomNotFound
-		case !r.system && !b.known[i].Member:
+		case !r.system && !b.known[i].member:
 			res.err = ErrNotMember
 		default:
 			first[k] = i
 			room.added++
-			room.LastMessageAt = max(room.LastMessageAt, at)
+			room.lastAt = max(room.lastAt, at)
 			res.msg = r.msg
-			res.msg.Seq, res.msg.CreatedAt = room.LastSeq+room.added, room.LastMessageAt
+			res.msg.Seq, res.msg.CreatedAt = room.lastSeq+room.added, room.lastAt
 			b.messages = append(b.messages, res.msg)
 		}
 	}
@@ -233,21 +235,43 @@ func (b *batch) advance() error {
 	rooms := make(map[step][]string)
 	for id, c := range b.rooms {
 		if c != nil && c.added > 0 {
-			s := step{c.added, c.LastMessageAt}
+			s := step{c.added, c.lastAt}
 			rooms[s] = append(rooms[s], id)
 		}
 	}
 	for s, ids := range rooms {
 		for part := range portions(ids) {
-			err := b.tx.Model(&Room{}).Where("id IN ?", part).UpdateColumns(map[string]any{
-				"last_seq": gorm.Expr("last_seq + ?", s.by), "last_message_at": s.at,
-			}).Error
+			_, err := b.tx.Statement.ConnPool.ExecContext(b.ctx, of(b.sql.advance, len(part)), values(part, s.by, int64(s.at))...)
 			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// query runs one of the prepared texts; GORM would build and parse it anew each time.
+func (b *batch) query(query string, args []any, scan func(*sql.Rows) error) (err error) {
+	rows, err := b.tx.Statement.ConnPool.QueryContext(b.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// values makes arguments of a statement: first those that stand before the list, then the list.
+func values(list []string, before ...any) []any {
+	args := append(make([]any, 0, len(before)+len(list)), before...)
+	for _, v := range list {
+		args = append(args, v)
+	}
+	return args
 }
 
 // inOrder sorts messages so that those of a room ascend. They do unless some were found to be stored by an earlier attempt.

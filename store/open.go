@@ -91,7 +91,7 @@ func openSQLite(ctx context.Context, f sqliteFile, c config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writer.Close(), readers.Close())
 	}
-	s.start(c, &walKeeper{path: f.path + "-wal", db: writer, log: c.log})
+	s.start(writer, c, &walKeeper{path: f.path + "-wal", db: writer, log: c.log})
 	return s, nil
 }
 
@@ -111,7 +111,7 @@ func openServer(ctx context.Context, pool *sql.DB, d migrations.Dialect, c confi
 		return nil, err
 	}
 	s := &Store{log: c.log, dialect: d, write: db, read: db}
-	s.start(c, nil)
+	s.start(pool, c, nil)
 	return s, nil
 }
 

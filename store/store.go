@@ -33,8 +33,8 @@ type Store struct {
 	err    error // of Close
 }
 
-func (s *Store) start(c config, wal *walKeeper) {
-	s.writer = newWriter(s.write, s.txOptions(), c, wal)
+func (s *Store) start(pool *sql.DB, c config, wal *walKeeper) {
+	s.writer = newWriter(s.write, pool, s.dialect, c, wal)
 	go s.writer.run()
 }
 
@@ -90,7 +90,7 @@ func (s *Store) writing(ctx context.Context, op string, fn func(tx *gorm.DB, att
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTime)
 	defer cancel()
 	for attempt := 0; ; attempt++ {
-		err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return fn(tx, attempt) }, s.txOptions())
+		err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return fn(tx, attempt) }, txOptions(s.dialect))
 		if err == nil {
 			return nil
 		}
@@ -102,8 +102,8 @@ func (s *Store) writing(ctx context.Context, op string, fn func(tx *gorm.DB, att
 
 // txOptions ask for READ COMMITTED: what a transaction reads after it has locked a room is then what the one before it has
 // committed. SQLite has one writer at a time.
-func (s *Store) txOptions() *sql.TxOptions {
-	if s.dialect == migrations.SQLite {
+func txOptions(d migrations.Dialect) *sql.TxOptions {
+	if d == migrations.SQLite {
 		return nil
 	}
 	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}

@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sync/semaphore"
 	"gorm.io/gorm"
+
+	"github.com/echochat/echochat/migrations"
 )
 
 const (
@@ -57,7 +59,10 @@ func newRequest(m Message, d Draft) *request {
 // writer commits messages in batches. What was committed goes to onCommit on a second goroutine, beside the next commit.
 type writer struct {
 	db       *gorm.DB
+	pool     *sql.DB // under db
 	tx       *sql.TxOptions
+	sql      batchSQL
+	prepared *preparedStatements // nil where the driver has its own
 	log      *slog.Logger
 	wal      *walKeeper
 	queue    chan *request
@@ -72,14 +77,18 @@ type writer struct {
 	away       bool // the database did not answer last time
 }
 
-func newWriter(db *gorm.DB, tx *sql.TxOptions, c config, wal *walKeeper) *writer {
-	return &writer{
-		db: db, tx: tx, log: c.log, wal: wal,
+func newWriter(db *gorm.DB, pool *sql.DB, d migrations.Dialect, c config, wal *walKeeper) *writer {
+	w := &writer{
+		db: db, pool: pool, tx: txOptions(d), sql: newBatchSQL(d), log: c.log, wal: wal,
 		queue:    make(chan *request, c.queueMessages),
 		bytes:    semaphore.NewWeighted(int64(c.queueBytes)),
 		handover: make(chan []Message, maxHandover),
 		done:     make(chan struct{}),
 	}
+	if d != migrations.Postgres {
+		w.prepared = newPreparedStatements(pool)
+	}
+	return w
 }
 
 // enqueue waits for a place in the queue. It must not be called after stop.
@@ -121,6 +130,9 @@ func (w *writer) run() {
 	}
 	close(w.handover)
 	<-delivered
+	if err := w.prepared.close(); err != nil {
+		w.log.Debug("store: closing prepared statements failed", "error", err)
+	}
 	close(w.done)
 }
 
@@ -182,6 +194,7 @@ func (w *writer) store(ctx context.Context, batch []*request) {
 	switch class := classify(err); {
 	case err == nil:
 		w.succeed(batch, results)
+		w.prepared.prepare(ctx)
 	case class == classTransient:
 		w.fail(batch, fmt.Errorf("%w: %w", ErrUnavailable, err))
 	case class == classFull:
@@ -276,11 +289,8 @@ func (w *writer) dropConnections(err error) {
 	if !ok || classifySQLite(code) == classOther || code&0xff == 5 {
 		return
 	}
-	if db, err := w.db.DB(); err == nil {
-		n := db.Stats().MaxOpenConnections
-		db.SetMaxIdleConns(-1)
-		db.SetMaxIdleConns(n)
-	}
+	w.pool.SetMaxIdleConns(-1)
+	w.pool.SetMaxIdleConns(1)
 }
 
 // absent and present log the loss and the return of the database, once each.

@@ -29,89 +29,103 @@ import (
 	"github.com/echochat/echochat/store"
 )
 
-// Database is an empty database of one test.
+// Database is a database of one test, empty at first.
 type Database struct {
-	Name    string // sqlite, modernc, postgres or mysql
-	Dialect migrations.Dialect
-	Path    string // of the file, on SQLite
-
-	pool func() (*sql.DB, error)
+	Name    string             // sqlite, modernc, postgres or mysql
+	Dialect migrations.Dialect // sqlite, postgres or mysql
+	Place   string             // the file, the schema or the database on its server
 }
 
-// Run runs test on each database, as parallel subtests: "sqlite" with store.Open, "modernc" with store.New on the pure-Go SQLite,
+// Names are the databases that [Run] runs on: "sqlite" with store.Open, "modernc" with store.New on the pure-Go SQLite,
 // "postgres" and "mysql" with store.New.
+func Names() []string { return []string{"sqlite", "modernc", "postgres", "mysql"} }
+
+// Run runs test on each database, as parallel subtests.
 func Run(t *testing.T, test func(t *testing.T, d Database)) {
 	t.Helper()
-	for name, make := range map[string]func(testing.TB) Database{
-		"sqlite": SQLite, "modernc": Modernc, "postgres": Postgres, "mysql": MySQL,
-	} {
+	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, make(t))
+			test(t, Open(t, name))
 		})
 	}
 }
 
-// SQLite returns an empty file that Store opens with store.Open.
-func SQLite(t testing.TB) Database {
-	d := Modernc(t)
-	d.Name = "sqlite"
+// Open makes a database, see [Names]. It is removed after the test.
+func Open(t testing.TB, name string) Database {
+	t.Helper()
+	place := "echochat_" + strings.ToLower(rand.Text())
+	d := Attach(t, name, place)
+	switch name {
+	case "postgres":
+		execute(t, d.server, "CREATE SCHEMA "+place)
+		t.Cleanup(func() { execute(t, d.server, "DROP SCHEMA "+place+" CASCADE") })
+	case "mysql":
+		execute(t, d.server, "CREATE DATABASE "+place+" CHARACTER SET utf8mb4")
+		t.Cleanup(func() { execute(t, d.server, "DROP DATABASE "+place) })
+	default:
+		d.Place = filepath.Join(t.TempDir(), "chat.db")
+	}
 	return d
 }
 
-// Modernc returns an empty file that Store opens with store.New, as an application does that uses modernc.org/sqlite.
-func Modernc(t testing.TB) Database {
-	path := filepath.Join(t.TempDir(), "chat.db")
-	return Database{Name: "modernc", Dialect: migrations.SQLite, Path: path, pool: func() (*sql.DB, error) {
-		return sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
-	}}
+// Attach returns a database that Open has made, for use in another process: name and place are those of the [Database].
+func Attach(t testing.TB, name, place string) Database {
+	t.Helper()
+	d := Database{Name: name, Place: place}
+	switch name {
+	case "sqlite", "modernc":
+		d.Dialect = migrations.SQLite
+	case "postgres":
+		d.Dialect = migrations.Postgres
+		d.dsn(t)
+	case "mysql":
+		d.Dialect = migrations.MySQL
+		d.dsn(t)
+	default:
+		t.Fatalf("unknown database %q", name)
+	}
+	return d
 }
 
-// Postgres returns a schema of its own in the database that ECHOCHAT_POSTGRES_DSN names; it is dropped after the test.
-func Postgres(t testing.TB) Database {
+// dsn returns where the server is, or ends the test.
+func (d Database) dsn(t testing.TB) string {
 	t.Helper()
-	dsn := service(t, "ECHOCHAT_POSTGRES_DSN", "postgres://postgres@127.0.0.1:5432/postgres")
-	name := "echochat_" + strings.ToLower(rand.Text())
-	open := func(schema string) func() (*sql.DB, error) {
-		return func() (*sql.DB, error) {
-			c, err := pgx.ParseConfig(dsn)
-			if err != nil {
-				return nil, err
-			}
-			if schema != "" {
-				c.RuntimeParams["search_path"] = schema
-			}
-			return stdlib.OpenDB(*c), nil
-		}
+	if d.Dialect == migrations.Postgres {
+		return service(t, "ECHOCHAT_POSTGRES_DSN", "postgres://postgres@127.0.0.1:5432/postgres")
 	}
-	execute(t, open(""), "CREATE SCHEMA "+name)
-	t.Cleanup(func() { execute(t, open(""), "DROP SCHEMA "+name+" CASCADE") })
-	return Database{Name: "postgres", Dialect: migrations.Postgres, pool: open(name)}
+	return service(t, "ECHOCHAT_MYSQL_DSN", "root@tcp(127.0.0.1:3306)/test")
 }
 
-// MySQL returns a database of its own on the server that ECHOCHAT_MYSQL_DSN names, MySQL or MariaDB; it is dropped after the test.
-func MySQL(t testing.TB) Database {
-	t.Helper()
-	dsn := service(t, "ECHOCHAT_MYSQL_DSN", "root@tcp(127.0.0.1:3306)/test")
-	name := "echochat_" + strings.ToLower(rand.Text())
-	open := func(database string) func() (*sql.DB, error) {
-		return func() (*sql.DB, error) {
-			c, err := mysqldriver.ParseDSN(dsn)
-			if err != nil {
-				return nil, err
-			}
-			c.DBName = database
-			c.Logger = &mysqldriver.NopLogger{}
-			connector, err := mysqldriver.NewConnector(c)
-			if err != nil {
-				return nil, err
-			}
-			return sql.OpenDB(connector), nil
+// server connects to the server that holds the database.
+func (d Database) server(t testing.TB) (*sql.DB, error) { return d.connect(t, "") }
+
+func (d Database) connect(t testing.TB, place string) (*sql.DB, error) {
+	switch d.Dialect {
+	case migrations.Postgres:
+		c, err := pgx.ParseConfig(d.dsn(t))
+		if err != nil {
+			return nil, err
 		}
+		if place != "" {
+			c.RuntimeParams["search_path"] = place
+			c.RuntimeParams["application_name"] = place
+		}
+		return stdlib.OpenDB(*c), nil
+	case migrations.MySQL:
+		c, err := mysqldriver.ParseDSN(d.dsn(t))
+		if err != nil {
+			return nil, err
+		}
+		c.DBName = place
+		c.Logger = &mysqldriver.NopLogger{}
+		connector, err := mysqldriver.NewConnector(c)
+		if err != nil {
+			return nil, err
+		}
+		return sql.OpenDB(connector), nil
 	}
-	execute(t, open(""), "CREATE DATABASE "+name+" CHARACTER SET utf8mb4")
-	t.Cleanup(func() { execute(t, open(""), "DROP DATABASE "+name) })
-	return Database{Name: "mysql", Dialect: migrations.MySQL, pool: open(name)}
+	return sql.Open("sqlite", "file:"+place+"?_pragma=busy_timeout(5000)")
 }
 
 // service returns the DSN of a server, or ends the test.
@@ -131,7 +145,7 @@ func service(t testing.TB, variable, example string) string {
 // Pool opens a connection pool on the database, as an application would; it is closed after the test.
 func (d Database) Pool(t testing.TB) *sql.DB {
 	t.Helper()
-	db, err := d.pool()
+	db, err := d.connect(t, d.Place)
 	if err != nil {
 		t.Fatalf("open the %s database: %v", d.Name, err)
 	}
@@ -148,9 +162,13 @@ func (d Database) Pool(t testing.TB) *sql.DB {
 // GORM opens the database as an application would.
 func (d Database) GORM(t testing.TB) *gorm.DB {
 	t.Helper()
-	pool := d.Pool(t)
+	return gormOn(t, d.Dialect, d.Pool(t))
+}
+
+func gormOn(t testing.TB, d migrations.Dialect, pool *sql.DB) *gorm.DB {
+	t.Helper()
 	var dialector gorm.Dialector
-	switch d.Dialect {
+	switch d {
 	case migrations.Postgres:
 		dialector = postgres.New(postgres.Config{Conn: pool})
 	case migrations.MySQL:
@@ -160,7 +178,7 @@ func (d Database) GORM(t testing.TB) *gorm.DB {
 	}
 	db, err := gorm.Open(dialector, &gorm.Config{Logger: logger.Discard})
 	if err != nil {
-		t.Fatalf("open the %s database: %v", d.Name, err)
+		t.Fatalf("open a %s database: %v", d, err)
 	}
 	return db
 }
@@ -173,7 +191,7 @@ func (d Database) Store(t testing.TB, opts ...store.Option) *store.Store {
 	var st *store.Store
 	var err error
 	if d.Name == "sqlite" {
-		st, err = store.Open(d.Path, opts...)
+		st, err = store.Open(d.Place, opts...)
 	} else {
 		st, err = store.New(d.GORM(t), opts...)
 	}
@@ -188,9 +206,31 @@ func (d Database) Store(t testing.TB, opts ...store.Option) *store.Store {
 	return st
 }
 
-func execute(t testing.TB, open func() (*sql.DB, error), statement string) {
+// Interrupt cuts every connection to the database, as a restart of its server does. It does nothing on SQLite.
+func (d Database) Interrupt(t testing.TB) {
 	t.Helper()
-	db, err := open()
+	switch d.Dialect {
+	case migrations.Postgres:
+		execute(t, d.server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '"+d.Place+"'")
+	case migrations.MySQL:
+		db, err := d.server(t)
+		if err != nil {
+			t.Fatalf("interrupt: %v", err)
+		}
+		defer func() { _ = db.Close() }()
+		var ids []int64
+		if err := gormOn(t, d.Dialect, db).Raw("SELECT id FROM information_schema.processlist WHERE db = ?", d.Place).Scan(&ids).Error; err != nil {
+			t.Fatalf("interrupt: %v", err)
+		}
+		for _, id := range ids {
+			_, _ = db.Exec(fmt.Sprintf("KILL %d", id)) // it may be gone by itself
+		}
+	}
+}
+
+func execute(t testing.TB, connect func(testing.TB) (*sql.DB, error), statement string) {
+	t.Helper()
+	db, err := connect(t)
 	if err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
