@@ -111,7 +111,7 @@ func gateRefusal(err error) *ConnectionError {
 	return e
 }
 
-// refuse answers a request with a protocol error and reports it. The body is JSON as the reference implementation
+// refuse reports a refused request and answers it with a protocol error. The body is JSON as the reference implementation
 // sends it; a refused upgrade gets the bare message and, as there, 400 where no hook asked for another status.
 func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, e *ConnectionError) {
 	h := w.Header()
@@ -132,7 +132,12 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, e *ConnectionE
 			Message string    `json:"message"`
 		}{e.Code, e.Message})
 	}
-	srv.write(w, e.Status, body) //nolint:errcheck // nothing is left to do for a client that is gone
+	srv.report(r, e)
+	_ = srv.write(w, e.Status, body) // nothing is left to do for a client that is gone
+}
+
+// report tells Config.OnError.
+func (srv *Server) report(r *http.Request, e *ConnectionError) {
 	if srv.cfg.OnError == nil {
 		return
 	}

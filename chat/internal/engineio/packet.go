@@ -33,6 +33,7 @@ const probe = "probe"
 var (
 	errEmptyPacket   = errors.New("empty packet")
 	errPacketType    = errors.New("unknown packet type")
+	errPacketContent = errors.New("packet of a type without content has some")
 	errInvalidText   = errors.New("text is not valid UTF-8 without U+0000")
 	errInvalidBase64 = errors.New("binary packet is not valid base64")
 )
@@ -51,6 +52,8 @@ func decodePacket(raw []byte) (packetType, []byte, error) {
 	}
 	t := packetType(raw[0])
 	switch {
+	case len(raw) > 1 && (t == packetClose || t == packetUpgrade || t == packetNoop):
+		return t, nil, errPacketContent // what protocol 3 calls a length, for one
 	case t >= packetOpen && t <= packetNoop:
 		return t, raw[1:], nil
 	case t == packetBinary:

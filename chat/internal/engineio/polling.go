@@ -151,6 +151,15 @@ func (s *Session) finishPolling(how ending) {
 	}
 }
 
+// hurry shortens the wait for a last poll: a client that is still there polls again at once.
+func (s *Session) hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lingers {
+		s.timer.Reset(lingerTime)
+	}
+}
+
 // stopLingering lets go of a session that waited for its last poll, which has come or will not come any more.
 func (s *Session) stopLingering() {
 	s.mu.Lock()

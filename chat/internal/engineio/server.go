@@ -180,6 +180,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.mu.Unlock()
 	for _, s := range open {
 		s.end(ReasonServerShutdown, endFlush)
+		s.hurry()
 	}
 
 	done := make(chan struct{})

@@ -45,7 +45,7 @@ func (w *wire) receiveProbe(t packetType, content []byte) {
 		w.kick()
 		s.polling.release = true
 		s.polling.notify()
-	case t == packetUpgrade && len(content) == 0 && w.probed:
+	case t == packetUpgrade && w.probed:
 		s.probe = nil
 		s.wire = w
 		w.upgraded = true
