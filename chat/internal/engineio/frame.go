@@ -48,6 +48,7 @@ const (
 	closeProtocolError  = 1002
 	closeInvalidData    = 1007
 	closePolicy         = 1008
+	closeTooBig         = 1009
 	closeServiceRestart = 1012
 	closeTryAgainLater  = 1013
 )

@@ -210,7 +210,7 @@ type ending uint8
 const (
 	endFlush ending = iota // what is queued goes out, then the goodbye
 	endDrop                // the goodbye goes out and nothing else
-	endGone                // the client said goodbye itself, or is gone
+	endGone                // the client said goodbye itself, or is gone; what is queued may still reach it
 )
 
 // end closes the session for good. Only the first call has an effect.
@@ -223,7 +223,7 @@ func (s *Session) end(reason Reason, how ending) {
 	s.live = false
 	close(s.done)
 	s.timer.Stop()
-	if how != endFlush {
+	if how == endDrop || how == endGone && s.wire == nil {
 		s.drop()
 	}
 	if s.probe != nil {

@@ -198,17 +198,19 @@ func (w *wire) misused(code int, text string) {
 
 // failed runs when the connection cannot be read any more, be it because it was closed.
 func (w *wire) failed(err error) {
-	s := w.session
-	if !w.upgraded {
-		s.abandonProbe(w)
-		return
-	}
 	reason := ReasonTransportError
 	var closed *websocket.CloseError
-	if errors.As(err, &closed) || errors.Is(err, io.EOF) {
+	switch {
+	case errors.As(err, &closed), errors.Is(err, io.EOF):
 		reason = ReasonTransportClose
+	case errors.Is(err, websocket.ErrReadLimit): // for which gorilla does not always send the close frame
+		w.finishWith(closeFrame(closeTooBig, "message too big"))
 	}
-	s.end(reason, endGone)
+	if w.upgraded {
+		w.session.end(reason, endGone)
+	} else {
+		w.session.abandonProbe(w)
+	}
 }
 
 var _ http.Hijacker = (*hijacked)(nil)

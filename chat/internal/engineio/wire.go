@@ -182,24 +182,23 @@ func (w *wire) isFramed() bool {
 	return w.framed
 }
 
-// finish says goodbye: frame goes out after what is queued, or, unless how is endFlush, instead of it. If how is
-// endGone there is nobody to tell. Whatever happens, the client has a limited time to close, after which the reader
-// gives up and the connection is closed. Session.mu is held.
+// finish says goodbye. With endFlush or endDrop frame goes out after what is queued; with endGone there is nobody to
+// tell, unless gorilla has a close frame to answer. Whatever happens, the client has a limited time to close, after which
+// the reader gives up and the connection is closed. Session.mu is held.
 func (w *wire) finish(frame []byte, how ending) {
 	if w.dead {
+		return
+	}
+	if how != endFlush && w.busy { // the client does not even take what it has been sent
+		w.reset()
 		return
 	}
 	if w.closing == nil && how != endGone {
 		w.closing = frame
 	}
-	limit := w.session.srv.cfg.SendTimeout
-	if how != endFlush {
-		limit = lingerTime
-		w.control = nil
-		if w.busy { // the client does not even take what it has been sent
-			w.reset()
-			return
-		}
+	limit := lingerTime
+	if how == endFlush {
+		limit = w.session.srv.cfg.SendTimeout
 	}
 	w.expire(limit)
 	w.kick()

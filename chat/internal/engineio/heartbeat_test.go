@@ -1,0 +1,335 @@
+package engineio
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The tests of this file run on a fake clock, and therefore without a network: polls are calls of ServeHTTP, and a
+// WebSocket is one end of a net.Pipe.
+
+// bubble is a server on a fake clock with one session.
+type bubble struct {
+	t    *testing.T
+	srv  *Server
+	peer *peer
+	sid  string
+}
+
+func inBubble(t *testing.T, cfg Config, test func(*bubble)) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bubble{t: t}
+		cfg.OnSession = func(s *Session) Handler {
+			b.peer = newPeer(s)
+			return b.peer
+		}
+		cfg.Logger = slog.New(slog.DiscardHandler)
+		srv, err := New(cfg)
+		require.NoError(t, err)
+		b.srv = srv
+		test(b)
+		require.NoError(t, srv.Shutdown(context.Background()))
+		time.Sleep(time.Minute) // for the test's own goroutines to notice; one of the server's left is an error
+	})
+}
+
+// writer is a ResponseWriter that lets its deadlines be set, as net/http's do.
+type writer struct {
+	*httptest.ResponseRecorder
+	conn net.Conn
+}
+
+func (w writer) SetReadDeadline(time.Time) error  { return nil }
+func (w writer) SetWriteDeadline(time.Time) error { return nil }
+func (w writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return w.conn, bufio.NewReadWriter(bufio.NewReader(w.conn), bufio.NewWriter(w.conn)), nil
+}
+
+func (b *bubble) do(method, query, body string) answer {
+	w := writer{ResponseRecorder: httptest.NewRecorder()}
+	b.srv.ServeHTTP(w, httptest.NewRequest(method, "/engine.io/?"+query, strings.NewReader(body)))
+	return answer{w.Code, w.Header(), w.Body.String()}
+}
+
+func (b *bubble) openPolling() {
+	b.sid = sidOf(b.t, b.do("GET", pollQuery, "").body)
+}
+
+func (b *bubble) get() answer             { return b.do("GET", pollQuery+"&sid="+b.sid, "") }
+func (b *bubble) post(body string) answer { return b.do("POST", pollQuery+"&sid="+b.sid, body) }
+
+// openWebSocket returns the client's end and a reader of frames from it.
+func (b *bubble) openWebSocket() (net.Conn, *bufio.Reader) {
+	server, client := net.Pipe()
+	r := httptest.NewRequest("GET", "/engine.io/?"+wsQuery, nil)
+	r.Header = http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"MDEyMzQ1Njc4OWFiY2RlZg=="},
+	}
+	b.srv.ServeHTTP(writer{httptest.NewRecorder(), server}, r)
+	reader := bufio.NewReader(client)
+	for line := ""; line != "\r\n"; {
+		var err error
+		line, err = reader.ReadString('\n')
+		require.NoError(b.t, err)
+	}
+	_, content, err := readFrame(reader)
+	require.NoError(b.t, err)
+	b.sid = sidOf(b.t, string(content))
+	synctest.Wait()
+	return client, reader
+}
+
+// closedAfter expects that the session ends for the given reason after the given time from now.
+func (b *bubble) closedAfter(d time.Duration, reason Reason) {
+	b.t.Helper()
+	start := time.Now()
+	select {
+	case got := <-b.peer.closed:
+		require.Equal(b.t, reason, got)
+		require.Equal(b.t, d, time.Since(start))
+	case <-time.After(d + time.Hour):
+		require.Fail(b.t, "the session was not closed")
+	}
+}
+
+// about compares durations; a session begins a moment after its server's clock did.
+func (b *bubble) about(want, got time.Duration) {
+	b.t.Helper()
+	require.InDelta(b.t, want.Seconds(), got.Seconds(), 0.001)
+}
+
+func TestHeartbeatOnPolling(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		b.openPolling()
+		for range 5 {
+			start := time.Now()
+			require.Equal(t, "2", b.get().body)
+			b.about(25*time.Second, time.Since(start))
+			require.Equal(t, "ok", b.post("3").body)
+		}
+		require.Equal(t, "2", b.get().body)
+		go b.get()
+		b.closedAfter(20*time.Second, ReasonPingTimeout)
+		require.Equal(t, 400, b.get().status)
+	})
+}
+
+func TestHeartbeatOnWebSocket(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		conn, r := b.openWebSocket()
+		for range 5 {
+			start := time.Now()
+			_, content, err := readFrame(r)
+			require.NoError(t, err)
+			require.Equal(t, "2", string(content))
+			b.about(25*time.Second, time.Since(start))
+			_, _ = conn.Write([]byte(frame(0x81, "3")))
+		}
+		_, _, err := readFrame(r)
+		require.NoError(t, err)
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		b.closedAfter(20*time.Second, ReasonPingTimeout)
+		_ = conn.Close()
+	})
+}
+
+// Another packet while a pong is outstanding extends the wait, once per ping, as in Node's server.
+func TestOtherPacketsExtendTheWaitOnce(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		b.openPolling()
+		require.Equal(t, "2", b.get().body)
+		go b.get()
+		for range 3 {
+			time.Sleep(5 * time.Second)
+			require.Equal(t, "ok", b.post("4x").body)
+		}
+		b.closedAfter(10*time.Second, ReasonPingTimeout) // 5 s after the ping, plus 20 s
+	})
+}
+
+// While the handler runs nothing is read, a pong neither, and the clock stands still.
+func TestHeartbeatWhileTheHandlerBlocks(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		conn, r := b.openWebSocket()
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		release := make(chan struct{})
+		b.peer.onText = func(*peer, []byte) { <-release }
+
+		_, _ = conn.Write([]byte(frame(0x81, "4block")))
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, 1, b.srv.Sessions())
+		release <- struct{}{}
+		time.Sleep(19 * time.Second)
+		require.Equal(t, 1, b.srv.Sessions(), "the client has its time to answer again")
+		_, _ = conn.Write([]byte(frame(0x81, "3")))
+		time.Sleep(24 * time.Second)
+		require.Equal(t, 1, b.srv.Sessions())
+
+		time.Sleep(2 * time.Second) // a ping is out, for 1 s
+		_, _ = conn.Write([]byte(frame(0x81, "4block")))
+		time.Sleep(time.Minute)
+		release <- struct{}{}
+		b.closedAfter(20*time.Second, ReasonPingTimeout) // the packet has extended the wait
+		_ = conn.Close()
+	})
+}
+
+// A client on polling that does not come back for what is queued is closed before its heartbeat fails.
+func TestClientThatStopsPolling(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		b.openPolling()
+		b.peer.session.Send(message("x"))
+		b.closedAfter(20*time.Second, ReasonSlowClient) // 10 to 20 s: it is looked for every 10 s
+	})
+}
+
+func TestClientThatNeverPolls(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		b.openPolling()
+		b.closedAfter(40*time.Second, ReasonSlowClient) // the ping at 25 s is what it does not fetch
+	})
+}
+
+// A closed session is remembered for its last packets, but not for long.
+func TestLastPollDoesNotCome(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		b.openPolling()
+		b.peer.session.Close(ReasonForcedClose)
+		b.closedAfter(0, ReasonForcedClose)
+		time.Sleep(9 * time.Second)
+		require.NotNil(t, b.srv.lookup(b.sid))
+		time.Sleep(2 * time.Second)
+		require.Nil(t, b.srv.lookup(b.sid))
+	})
+}
+
+// A message may take its time, but not for ever, however it is dripped.
+func TestMessageThatIsDripped(t *testing.T) {
+	inBubble(t, Config{PingInterval: time.Hour}, func(b *bubble) {
+		conn, r := b.openWebSocket()
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+
+		slow := frame(0x81, "4slow message")
+		for i := range slow { // in 26 s
+			_, _ = conn.Write([]byte{slow[i]})
+			time.Sleep(26 * time.Second / time.Duration(len(slow)))
+		}
+		require.Equal(t, "slow message", <-b.peer.texts)
+		time.Sleep(time.Minute)
+		_, _ = conn.Write([]byte(frame(0x01, "4begun")))
+		go func() { // pongs and fragments show that the client lives, and do not help it
+			for {
+				time.Sleep(time.Second)
+				if _, err := conn.Write([]byte(frame(0x8A, "") + frame(0x00, "x"))); err != nil {
+					return
+				}
+			}
+		}()
+		b.closedAfter(30*time.Second, ReasonTransportError)
+		_ = conn.Close()
+	})
+}
+
+// A client that takes nothing is closed, and so is one that takes so little that it never catches up.
+func TestClientThatStopsReading(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		conn, _ := b.openWebSocket()
+		for range 10 {
+			b.peer.session.Send(message("x"))
+		}
+		require.False(t, func() bool { synctest.Wait(); return b.peer.session.SendVolatile(message("volatile")) }())
+		b.closedAfter(10*time.Second, ReasonSlowClient)
+		_ = conn.Close()
+	})
+}
+
+func TestClientThatReadsTooSlowly(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		conn, _ := b.openWebSocket()
+		for range 100 {
+			b.peer.session.Send(NewMessage(repeat('x', 10000)))
+		}
+		go func() { // a message every 2 s; 100 would take 200 s
+			buf := make([]byte, 10000)
+			for {
+				if _, err := io.ReadFull(conn, buf); err != nil {
+					return
+				}
+				time.Sleep(2 * time.Second)
+			}
+		}()
+		b.closedAfter(12*time.Second, ReasonSlowClient) // 10 s from when the first was gone, which found no queue
+		_ = conn.Close()
+	})
+}
+
+// A client that reads slowly but keeps up is left alone.
+func TestClientThatKeepsUp(t *testing.T) {
+	inBubble(t, Config{PingInterval: time.Hour}, func(b *bubble) {
+		conn, r := b.openWebSocket()
+		for range 100 {
+			for range 5 {
+				b.peer.session.Send(message("x"))
+			}
+			time.Sleep(4 * time.Second)
+			for range 5 {
+				_, _, err := readFrame(r)
+				require.NoError(t, err)
+			}
+		}
+		require.Equal(t, 1, b.srv.Sessions())
+		_ = conn.Close()
+		<-b.peer.closed
+	})
+}
+
+func TestShutdownOnAFakeClock(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		conn, r := b.openWebSocket()
+		b.peer.session.Send(message("last"))
+		done := make(chan error, 1)
+		go func() { done <- b.srv.Shutdown(context.Background()) }()
+		_, content, err := readFrame(r)
+		require.NoError(t, err)
+		require.Equal(t, "4last", string(content))
+		first, content, err := readFrame(r)
+		require.NoError(t, err)
+		require.Equal(t, byte(0x88), first)
+		require.Equal(t, "\x03\xf4server shutting down", string(content))
+		require.Equal(t, ReasonServerShutdown, <-b.peer.closed)
+		require.Equal(t, 503, b.do("GET", pollQuery, "").status)
+		start := time.Now()
+		require.NoError(t, <-done)
+		require.LessOrEqual(t, time.Since(start), lingerTime, "a client that does not answer the close is not waited for")
+		_ = conn.Close()
+	})
+}
+
+// When the context ends, what is left is cut.
+func TestShutdownIsCutShort(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		conn, _ := b.openWebSocket()
+		b.peer.session.Send(NewMessage(repeat('x', 1000)))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, b.srv.Shutdown(ctx), context.DeadlineExceeded)
+		synctest.Wait()
+		_, err := io.Copy(io.Discard, conn)
+		require.NoError(t, err, "end of file")
+		require.NoError(t, b.srv.Shutdown(context.Background()), "all are gone now")
+	})
+}
