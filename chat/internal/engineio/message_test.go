@@ -78,11 +78,11 @@ func TestMessageCopiesItsInput(t *testing.T) {
 func TestCloseFrame(t *testing.T) {
 	t.Parallel()
 	for reason, code := range map[Reason]uint16{
-		ReasonForcedClose:             1000,
-		ReasonPingTimeout:             1001,
-		ReasonParseError:              1002,
-		ReasonSlowClient:              1008,
-		ReasonServerShutdown:          1012,
+		ReasonForcedClose:              1000,
+		ReasonPingTimeout:              1001,
+		ReasonParseError:               1002,
+		ReasonSlowClient:               1008,
+		ReasonServerShutdown:           1012,
 		Reason(repeat('x', 200)[:200]): 1000,
 	} {
 		first, content, err := readFrame(bufio.NewReader(bytes.NewReader(closeFrameFor(reason))))

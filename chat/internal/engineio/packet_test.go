@@ -58,12 +58,12 @@ func TestDecodePacket(t *testing.T) {
 func TestNextPacket(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string][]string{
-		"":                     {""},
-		"4a":                   {"4a"},
-		"4a\x1e4b":             {"4a", "4b"},
-		"4a\x1e":               {"4a", ""},
-		"\x1e4a":               {"", "4a"},
-		"\x1e\x1e":             {"", "", ""},
+		"":                      {""},
+		"4a":                    {"4a"},
+		"4a\x1e4b":              {"4a", "4b"},
+		"4a\x1e":                {"4a", ""},
+		"\x1e4a":                {"", "4a"},
+		"\x1e\x1e":              {"", "", ""},
 		"4test1\x1e4test2\x1eb": {"4test1", "4test2", "b"},
 	} {
 		var got []string

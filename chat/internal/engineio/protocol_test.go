@@ -388,4 +388,3 @@ func invalidBody(body string) func(*testing.T, *testServer) {
 		requireGone(t, p)
 	}
 }
-
