@@ -48,6 +48,16 @@ func TestInteropReference(t *testing.T) {
 	}
 }
 
+// TestInteropTutorial lets them use example/tutorial as the clients of the Socket.IO tutorials do.
+func TestInteropTutorial(t *testing.T) {
+	t.Parallel()
+	requireNode(t)
+	url := startTutorial(t)
+	for _, client := range []string{"stock", "stock-4.0", "own"} {
+		runNode(t, "run.mjs", "--suite", "tutorial", "--client", client, "--transport", "all", "--url", url, "--own", url+"/socket.io/socket.io.esm.min.js")
+	}
+}
+
 // serveInterop starts a server for the behaviours and returns its address.
 func serveInterop(t *testing.T) (url string) {
 	t.Helper()

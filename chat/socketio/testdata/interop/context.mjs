@@ -27,13 +27,13 @@ export class Context {
   #ends = [];
 
   constructor(setup) {
-    // url, recoveryURL, io, Manager, client, transport, transports, features
+    // url, recoveryURL, path, io, client, transport, transports, features, barrier
     Object.assign(this, setup);
   }
 
   // options of every client here: short waits, and no connection shared unless asked for.
   options(more) {
-    return { forceNew: true, transports: this.transports, reconnectionDelay: 50, reconnectionDelayMax: 200, WebSocket, ...more };
+    return { forceNew: true, transports: this.transports, path: this.path, reconnectionDelay: 50, reconnectionDelayMax: 200, WebSocket, ...more };
   }
 
   // socket makes a client; it is gone after the behaviour.
@@ -95,7 +95,7 @@ export class Context {
 
   // settled waits until everything that the server sent these sockets before has arrived: nothing overtakes an ack.
   async settled(...sockets) {
-    for (const socket of sockets) await this.ask(socket, "echo");
+    for (const socket of sockets) await this.ask(socket, ...this.barrier);
   }
 
   async until(what, condition, ms = 5000) {

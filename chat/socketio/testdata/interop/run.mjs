@@ -1,15 +1,18 @@
 // Runs the behaviours with one client, on one choice of transports, against one server, and says which hold.
 //
-//   node run.mjs --client stock|stock-4.0|own|all --transport default|polling|websocket|all
-//                [--reference | --url http://… --recovery-url http://…] [--own http://…/socket.io.esm.min.js or a file] [--only text]
+//   node run.mjs --client stock|stock-4.0|own|all --transport default|polling|websocket|all [--suite server|tutorial|chat]
+//                [--reference | --url http://… --recovery-url http://… --path /socket.io]
+//                [--own http://…/socket.io.esm.min.js or a file] [--only text]
 //
-// --reference starts Node's own server. The exit code is 0 if every behaviour holds, or 1.
+// --reference starts Node's own server. The suite says what server is behind the address: one with the handlers of
+// reference.mjs, example/tutorial, or a chat. The exit code is 0 if every behaviour holds, or 1.
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Context, sleep, within } from "./context.mjs";
+import { chat } from "./behaviours/chat.mjs";
 import { connection } from "./behaviours/connection.mjs";
 import { delivery } from "./behaviours/delivery.mjs";
 import { endings } from "./behaviours/endings.mjs";
@@ -17,14 +20,22 @@ import { events } from "./behaviours/events.mjs";
 import { namespaces } from "./behaviours/namespaces.mjs";
 import { recovery } from "./behaviours/recovery.mjs";
 import { rooms } from "./behaviours/rooms.mjs";
+import { tutorial } from "./behaviours/tutorial.mjs";
 
-const behaviours = [...connection, ...events, ...namespaces, ...rooms, ...delivery, ...endings, ...recovery];
+// A barrier is an event with an acknowledgement, which the server sends behind everything it has sent before.
+const suites = {
+  server: { behaviours: [...connection, ...events, ...namespaces, ...rooms, ...delivery, ...endings, ...recovery], barrier: ["echo"] },
+  tutorial: { behaviours: tutorial, barrier: ["join-room", "a room to wait for"] },
+  chat: { behaviours: chat, barrier: ["echo"] },
+};
 
 const { values: args } = parseArgs({
   options: {
     client: { type: "string", default: "stock" },
     transport: { type: "string", default: "default" },
+    suite: { type: "string", default: "server" },
     url: { type: "string" },
+    path: { type: "string" },
     "recovery-url": { type: "string" },
     own: { type: "string" },
     only: { type: "string" },
@@ -113,15 +124,18 @@ if (!args.url && !args.reference) throw new Error("--reference or --url");
 
 // A server of its own for each run: clients remember the servers they know.
 const startServer = async () => args.reference ? (await import("./reference.mjs")).start()
-  : { url: args.url, recoveryURL: args["recovery-url"], close() {} };
+  : { url: args.url, recoveryURL: args["recovery-url"], path: args.path, close() {} };
+
+const { behaviours, barrier } = suites[chosen(args.suite, suites, "suite")[0]];
 
 for (const client of chosen(args.client, clients, "client")) {
-  const { io, Manager, version, features } = await clients[client]();
+  const { io, version, features } = await clients[client]();
   for (const transport of chosen(args.transport, transports, "transport")) {
     const server = await startServer();
-    await runAll({ ...server, io, Manager, version, features, client, transport, transports: transports[transport] });
+    await runAll({ ...server, barrier, io, version, features, client, transport, transports: transports[transport] });
     await Promise.race([server.close(), sleep(2000)]);
   }
 }
 if (failed) console.log(`${failed} failed`);
+await sleep(100); // for the last goodbyes to leave
 process.exit(failed ? 1 : 0);
