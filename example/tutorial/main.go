@@ -12,7 +12,6 @@ package main
 import (
 	"context"
 	"embed"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -46,7 +45,7 @@ func main() {
 // sendMessage is what "send-message" carries: socket.emit("send-message", message, room).
 type sendMessage struct {
 	socketio.Positional
-	Message json.RawMessage
+	Message any
 	Room    string
 }
 
@@ -68,7 +67,7 @@ func newServer(log *slog.Logger) (*socketio.Server, error) {
 	io.OnConnectionError(func(e socketio.ConnectionError) {
 		log.Error("refused", "address", e.Address, "code", e.Code, "message", e.Message)
 	})
-	socketio.On(io, "chat message", func(_ context.Context, _ *socketio.Socket, message json.RawMessage) (struct{}, error) {
+	socketio.On(io, "chat message", func(_ context.Context, _ *socketio.Socket, message any) (struct{}, error) {
 		return struct{}{}, io.Emit("chat message", message)
 	})
 	socketio.On(io, "send-message", func(_ context.Context, s *socketio.Socket, m sendMessage) (struct{}, error) {
@@ -98,6 +97,7 @@ func run(ctx context.Context, addr string, out io.Writer) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", server)
+	mux.Handle("/socket.io", server)
 	mux.Handle("/", http.FileServerFS(page))
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 
