@@ -62,3 +62,11 @@ func (c *Conn) StopReading() { c.wire.pause() }
 
 // ResumeReading undoes [Conn.StopReading].
 func (c *Conn) ResumeReading() { c.wire.resume() }
+
+// LimitReading makes a reader that takes so many bytes a second, on each TCP
+// connection; 0 lifts the limit.
+func (c *Conn) LimitReading(bytesPerSecond int) {
+	c.wire.mu.Lock()
+	defer c.wire.mu.Unlock()
+	c.wire.rate = bytesPerSecond
+}

@@ -27,8 +27,8 @@
 //
 // [Conn.Reset], [Conn.HalfClose], [Conn.CutMidFrame], [Conn.Vanish],
 // [Conn.CutAfterReading] and [Conn.CutAfterWriting] end a connection the way
-// networks do. [Conn.StopReading] makes a slow reader, [Conn.AnswerPings] a
-// dead one. [Options.Raw] hands over every packet for tests of the protocol
+// networks do. [Conn.StopReading] and [Conn.LimitReading] make a slow reader,
+// [Conn.AnswerPings] a dead one. [Options.Raw] hands over every packet for tests of the protocol
 // itself. [Socket.Reconnect] comes back as the stock client does, with the
 // private id and offset of connection state recovery.
 //

@@ -252,27 +252,26 @@ func (s *Socket) Disconnect() error {
 // Close closes the connection beneath; see [Conn.Close].
 func (s *Socket) Close() { s.conn.Close() }
 
-// Reconnect dials again with the same options and connects to the same
-// namespace with the private id and the offset of this socket, as the stock
-// client does. The old connection may have been cut or may still live. The
-// caller closes the new one.
+// Reconnect dials again with the same options and resumes there. The old
+// connection may have been cut or may still live. The caller closes the new one.
 func (s *Socket) Reconnect(ctx context.Context) (*Socket, error) {
-	return s.ReconnectWith(ctx, s.conn.opts)
-}
-
-// ReconnectWith is [Socket.Reconnect] with other options, for a client that
-// comes back over another transport.
-func (s *Socket) ReconnectWith(ctx context.Context, o Options) (*Socket, error) {
-	conn, err := Dial(ctx, s.conn.base, o)
+	conn, err := Dial(ctx, s.conn.base, s.conn.opts)
 	if err != nil {
 		return nil, err
 	}
-	again, err := conn.connect(ctx, s.namespace, s.auth, s.pid, s.Offset())
+	again, err := s.Resume(ctx, conn)
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return again, nil
+}
+
+// Resume connects to the same namespace over a new connection, with the same
+// auth and with the private id and the offset of this socket, as the stock
+// client does. It may be tried again when it has failed.
+func (s *Socket) Resume(ctx context.Context, conn *Conn) (*Socket, error) {
+	return conn.connect(ctx, s.namespace, s.auth, s.pid, s.Offset())
 }
 
 // end ends the socket for a reason; the first one counts.

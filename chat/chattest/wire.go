@@ -3,6 +3,7 @@ package chattest
 import (
 	"net"
 	"sync"
+	"time"
 )
 
 // wire is a set of connections that share one fate: all TCP connections of one
@@ -17,6 +18,7 @@ type wire struct {
 	cut      bool          // no connection may be made any more
 	toRead   int64         // bytes left until the cut; negative for no cut
 	toWrite  int64
+	rate     int // bytes read per second; 0 for no limit
 }
 
 func newWire(onCut func()) *wire {
@@ -95,6 +97,26 @@ func (w *wire) reset() { w.each(true, (*wireConn).reset) }
 
 func (w *wire) close() { w.each(true, func(c *wireConn) { _ = c.Close() }) }
 
+// slice returns the part of b that one read may fill.
+func (w *wire) slice(b []byte) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rate == 0 {
+		return b
+	}
+	return b[:min(len(b), max(1, w.rate/20))]
+}
+
+// duration returns how long n bytes take at the rate.
+func (w *wire) duration(n int) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rate == 0 {
+		return 0
+	}
+	return time.Duration(n) * time.Second / time.Duration(w.rate)
+}
+
 // spend takes n bytes from a budget and says how many of them may pass, and
 // whether the connection is cut after them.
 func (w *wire) spend(budget *int64, n int) (pass int, cut bool) {
@@ -126,9 +148,12 @@ func (c *wireConn) Read(b []byte) (int, error) {
 	if err := c.wait(); err != nil {
 		return 0, err
 	}
-	n, err := c.Conn.Read(b)
+	n, err := c.Conn.Read(c.wire.slice(b))
 	if n == 0 {
 		return n, err
+	}
+	if err := c.pass(c.wire.duration(n)); err != nil {
+		return 0, err
 	}
 	if err := c.wait(); err != nil {
 		return 0, err
@@ -140,6 +165,21 @@ func (c *wireConn) Read(b []byte) (int, error) {
 		return pass, ErrCut
 	}
 	return n, err
+}
+
+// pass lets time pass.
+func (c *wireConn) pass(d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-c.closed:
+		return net.ErrClosed
+	}
 }
 
 func (c *wireConn) wait() error {
