@@ -21,11 +21,16 @@ import (
 // test does that too.
 func start(t *testing.T, db string) (base string, stop func()) {
 	t.Helper()
+	return startOn(t, "127.0.0.1:0", db)
+}
+
+func startOn(t *testing.T, addr, db string) (base string, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, "127.0.0.1:0", db, in)
+		err := run(ctx, addr, db, in)
 		in.CloseWithError(io.EOF)
 		done <- err
 	}()

@@ -39,11 +39,11 @@ function signOut(error = "") {
   history.replaceState(null, "", location.pathname);
   $("name-error").textContent = error;
   show("welcome");
-  $("name").focus();
 }
 
 function show(view) {
   for (const id of ["welcome", "chat"]) $(id).hidden = id !== view;
+  if (view === "welcome") $("name").focus();
 }
 
 // ---- rooms

@@ -41,7 +41,7 @@ export class Composer {
     this.text.value = this.#drafts.get(room) ?? "";
     this.text.placeholder = `Write to ${room.name}`;
     this.#fit();
-    if (matchMedia("(hover: hover)").matches) this.text.focus({ preventScroll: true }); // no keyboard jumping up on a phone
+    if (!matchMedia("(pointer: coarse)").matches) this.text.focus({ preventScroll: true }); // no keyboard jumping up on a phone
   }
 
   #send() {

@@ -11,12 +11,9 @@ form.addEventListener("submit", (event) => {
   input.value = "";
 });
 
-function show(text) {
+socket.on("chat message", (text) => {
   const item = document.createElement("li");
   item.textContent = text;
   messages.append(item);
   item.scrollIntoView({ block: "end" });
-}
-
-socket.on("message-sent", show);
-socket.on("chat message", show);
+});
