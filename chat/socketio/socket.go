@@ -215,6 +215,10 @@ func (s *Socket) Disconnect(closeConnection bool) {
 	}
 }
 
+// CloseConnection closes the client's connection, with all of its namespaces, after what is queued for it has been sent.
+// Unlike after Disconnect, a stock client takes this for a failure and reconnects.
+func (s *Socket) CloseConnection() { s.conn.close(ReasonForcedServerClose) }
+
 // hooks returns the socket's own functions, making room for them at the first call.
 func (s *Socket) hooks() *socketHooks {
 	if h := s.own.Load(); h != nil {
