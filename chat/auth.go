@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 
@@ -116,7 +114,11 @@ func (c *Chat) judge(option string, ask func() (User, error)) (u User, err error
 	if err != nil {
 		return User{}, c.refusal(option, err)
 	}
-	if u, err = checkUser(u); err != nil {
+	u, err = checkUser(u)
+	if err == nil && c.cfg.guests && strings.HasPrefix(u.ID, guestIDPrefix) {
+		err = invalid("user.id", "begins with "+guestIDPrefix+", as those of guests do")
+	}
+	if err != nil {
 		c.log.Error("chat: the authenticator returned a user that cannot be used", "option", option, "err", err)
 		return User{}, err
 	}
@@ -126,12 +128,12 @@ func (c *Chat) judge(option string, ask func() (User, error)) (u User, err error
 
 // refusal is what an authenticator's error means to the client.
 func (c *Chat) refusal(option string, err error) error {
-	var own *Error
 	var he *echo.HTTPError
+	own, ok := asError(err)
 	switch {
 	case errors.Is(err, ErrNoCredentials):
 		return ErrNoCredentials
-	case errors.As(err, &own):
+	case ok:
 		return own
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		c.log.Warn("chat: an authenticator did not answer in time", "option", option)
@@ -199,12 +201,4 @@ func bearer(r *http.Request) (string, bool) {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	token = strings.TrimSpace(token)
 	return token, ok && token != "" && strings.EqualFold(scheme, "Bearer")
-}
-
-// panicked logs a panic of the app's own code and returns what the user gets instead.
-func (c *Chat) panicked(where string, p any) *Error {
-	e := c.internal(fmt.Errorf("panic in %s: %v", where, p))
-	e.panicked = true
-	c.log.Error("chat: panic", "in", where, "panic", fmt.Sprint(p), "request_id", e.RequestID, "stack", string(debug.Stack()))
-	return e
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,9 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 
 // transport returns the settings of the Socket.IO server: what the app passes on, then what is the chat's to say.
 func (c *Chat) transport() []socketio.Option {
-	opts := append([]socketio.Option(nil), c.cfg.transport...)
+	// Who has not said in time who they are is not kept waiting for the transport's own 45 seconds.
+	opts := []socketio.Option{socketio.WithConnectTimeout(c.cfg.authTimeout + connectTime)}
+	opts = append(opts, c.cfg.transport...)
 	opts = append(opts,
 		socketio.WithLogger(c.log),
 		socketio.WithMaxPayload(c.cfg.maxPayload),
@@ -72,6 +75,9 @@ func (c *Chat) transport() []socketio.Option {
 	}
 	return opts
 }
+
+// connectTime is how long a connection may exist without a CONNECT, besides what the authenticator takes.
+const connectTime = 10 * time.Second
 
 // verify reports whether a later request of a transport session comes from whom its handshake came from.
 func verify(h *socketio.Handshake, r *http.Request) bool {
@@ -182,8 +188,22 @@ func (c *Chat) storeError(op string, err error) *Error {
 
 // internal logs a fault of the server under a new request id and returns what the client is told of it.
 func (c *Chat) internal(err error) *Error {
-	e := NewError(CodeInternal, "Something went wrong on the server.")
-	e.RequestID, e.cause = rand.Text(), err
+	e := fault()
+	e.cause = err
 	c.log.Error("chat: internal error", "request_id", e.RequestID, "err", err)
+	return e
+}
+
+// panicked logs a panic of the app's own code and returns what the user gets instead.
+func (c *Chat) panicked(where string, p any) *Error {
+	e := fault()
+	e.panicked = true
+	c.log.Error("chat: panic", "in", where, "panic", fmt.Sprint(p), "request_id", e.RequestID, "stack", string(debug.Stack()))
+	return e
+}
+
+func fault() *Error {
+	e := NewError(CodeInternal, "Something went wrong on the server.")
+	e.RequestID = rand.Text()
 	return e
 }

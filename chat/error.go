@@ -123,6 +123,11 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns what caused the failure, for the server's own eyes, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
+// asError finds the *Error in err. A nil one, which a function of the app may return by mistake, does not count.
+func asError(err error) (e *Error, ok bool) {
+	return e, errors.As(err, &e) && e != nil
+}
+
 // wireError is the JSON form of Error.
 type wireError struct {
 	Code         Code              `json:"code"`

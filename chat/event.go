@@ -55,9 +55,8 @@ func handle[In, Out any](c *Chat, event string, h func(context.Context, *request
 		} else if r.after != nil {
 			err = r.after(ctx)
 		}
-		var e *Error
-		if errors.As(err, &e) && e.panicked {
-			s.Disconnect(true)
+		if e, ok := asError(err); ok && e.panicked {
+			s.CloseConnection() // the client may come back; what has panicked in the middle of something is gone
 		}
 	})
 }
@@ -77,10 +76,10 @@ func (c *Chat) errorAck(_ context.Context, _ *socketio.Socket, _ string, err err
 
 // errorOf is an error in the words of the client contract.
 func (c *Chat) errorOf(err error) *Error {
-	var own *Error
 	var bad *socketio.ArgumentError
+	own, ok := asError(err)
 	switch {
-	case errors.As(err, &own):
+	case ok:
 		return own
 	case errors.As(err, &bad):
 		return invalid("the argument", "must be an object with the fields of this event")
@@ -144,6 +143,6 @@ func (c *Chat) connected(_ context.Context, s *socketio.Socket) {
 	})
 	s.OnDisconnect(func(reason socketio.Reason) {
 		c.presence.disconnect(u.ID)
-		c.hookDisconnect(context.WithoutCancel(s.Context()), u, s, string(reason))
+		c.hookDisconnect(s.Context(), u, s, string(reason))
 	})
 }

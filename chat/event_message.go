@@ -14,7 +14,7 @@ func (c *Chat) onSend(ctx context.Context, r *request, a sendArgs) (messageAck, 
 		return messageAck{}, err
 	}
 	if stored {
-		r.after = func(ctx context.Context) error { return c.hookMessage(context.WithoutCancel(ctx), m) }
+		r.after = func(ctx context.Context) error { return c.hookMessage(ctx, m) }
 	}
 	return messageAck{Message: m}, nil
 }

@@ -7,7 +7,8 @@ import (
 
 // Filter sees each message before it is stored. It may rewrite the draft in place, or refuse it by returning Reject,
 // RateLimited, Forbidden or another *Error, which the sender gets as it is. Any other error is logged, and the sender
-// gets CodeInternal. Several run at the same time for different messages; the context ends when the sender is gone.
+// gets CodeInternal. Several run at the same time for different messages. The context ends after 10 seconds, and
+// not with the sender's connection: who closes the page right after sending has sent.
 //
 // The room, the sender, ClientID and ParentID are not a filter's to change; changes to them are ignored. A filter should
 // rewrite the same text in the same way, or a client that sends a message again is told that it has changed.

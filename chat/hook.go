@@ -10,7 +10,8 @@ import (
 
 // Hooks let the app take part in what happens. A field that is nil is skipped. A hook that returns an error refuses: an
 // *Error reaches the user as it is, anything else is logged and becomes CodeForbidden. A hook runs on the goroutine of
-// the connection it is about, which waits for it; a panic in one ends that connection and nothing else.
+// the connection it is about, which waits for it, with a context that ends after 15 seconds; a panic in one ends that
+// connection and nothing else. The client reconnects.
 type Hooks struct {
 	// Connect runs when a user has signed in, before the connection's first event.
 	Connect func(ctx context.Context, u User, s *socketio.Socket) error
@@ -32,12 +33,12 @@ func (c *Chat) guard(what string, otherwise Code, run func() error) (err error) 
 			err = c.panicked(what, p)
 		}
 	}()
-	err = run()
-	var own *Error
-	switch {
-	case err == nil:
+	if err = run(); err == nil {
 		return nil
-	case errors.As(err, &own):
+	}
+	own, ok := asError(err)
+	switch {
+	case ok:
 		return own
 	case otherwise == CodeInternal:
 		return c.internal(fmt.Errorf("%s: %w", what, err))
@@ -60,6 +61,8 @@ func (c *Chat) hookConnect(ctx context.Context, u User, s *socketio.Socket) erro
 }
 
 func (c *Chat) hookDisconnect(ctx context.Context, u User, s *socketio.Socket, reason string) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
 	for _, h := range c.cfg.hooks {
 		if h.Disconnect != nil {
 			_ = c.guard("Disconnect hook", CodeInternal, func() error { h.Disconnect(ctx, u, s, reason); return nil })
@@ -81,6 +84,8 @@ func (c *Chat) hookJoin(ctx context.Context, u User, r Room) error {
 
 // hookLeave returns an error when a hook has panicked.
 func (c *Chat) hookLeave(ctx context.Context, u User, r Room) (err error) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
 	for _, h := range c.cfg.hooks {
 		if h.Leave != nil {
 			err = errors.Join(err, c.guard("Leave hook", CodeInternal, func() error { h.Leave(ctx, u, r); return nil }))
@@ -91,10 +96,17 @@ func (c *Chat) hookLeave(ctx context.Context, u User, r Room) (err error) {
 
 // hookMessage returns an error when a hook has panicked.
 func (c *Chat) hookMessage(ctx context.Context, m Message) (err error) {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
 	for _, h := range c.cfg.hooks {
 		if h.Message != nil {
 			err = errors.Join(err, c.guard("Message hook", CodeInternal, func() error { h.Message(ctx, m); return nil }))
 		}
 	}
 	return err
+}
+
+// afterwards is the context of a hook that is told what has happened already: whoever caused it may be gone.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), eventTimeout)
 }

@@ -78,7 +78,7 @@ func (c *Chat) Skipper(ec echo.Context) bool {
 func (c *Chat) serveTransport(ec echo.Context) error {
 	r := ec.Request()
 	w := &response{Response: ec.Response()}
-	if name := ec.Param("*"); name != "" {
+	if ec.Param("*") != "" && ec.QueryParam("EIO") == "" {
 		c.server.ServeHTTP(w, scriptRequest(ec))
 		return nil
 	}

@@ -190,7 +190,7 @@ func WithPresenceGrace(d time.Duration) Option {
 }
 
 // WithTransport passes settings on to the Socket.IO server, such as its heartbeat. Origins, logger and payload limit have
-// options here, which REST follows too.
+// options here, which REST follows too; identity, verification and the acknowledgement of errors are the chat's own.
 func WithTransport(opts ...socketio.Option) Option {
 	return func(c *config) error { c.transport = append(c.transport, opts...); return nil }
 }

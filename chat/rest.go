@@ -43,14 +43,19 @@ func (c *Chat) mountREST(r Router) {
 	} {
 		c.routes.add(r.Add(route.method, apiPath+route.path, c.rest(route.h)))
 	}
-	c.routes.add(r.Add(http.MethodOptions, apiPath+"/*", c.preflight))
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		c.routes.add(r.Add(method, apiPath+"/*", c.rest(func(context.Context, echo.Context, User) error {
-			e := invalid("path", "is not one of this API")
-			e.Status = http.StatusNotFound
-			return e
-		})))
+	for _, method := range anyMethod {
+		h := c.rest(noRoute)
+		if method == http.MethodOptions {
+			h = c.preflight
+		}
+		c.routes.add(r.Add(method, apiPath+"/*", h))
 	}
+}
+
+func noRoute(context.Context, echo.Context, User) error {
+	e := invalid("path", "is not one of this API")
+	e.Status = http.StatusNotFound
+	return e
 }
 
 // restHandler answers a call of u. The error it returns becomes the answer.

@@ -52,7 +52,7 @@ func (c *Chat) postMessage(ctx context.Context, ec echo.Context, u User) error {
 		return err
 	}
 	if stored {
-		_ = c.hookMessage(context.WithoutCancel(ctx), m) // logged; the message is sent all the same
+		_ = c.hookMessage(ctx, m) // logged; the message is sent all the same
 	}
 	return c.writeJSON(ec, http.StatusCreated, struct {
 		Message Message `json:"message"`

@@ -363,10 +363,13 @@ func TestPresenceEvents(t *testing.T) {
 		a := newApp(t, chat.WithPresenceGrace(20*aMoment))
 		bob := a.connect(t, "Bob", transport)
 		call(t, bob, "room.join", object{"room_id": "r"})
-		ada := a.connect(t, "Ada", transport)
-		call(t, ada, "room.join", object{"room_id": "r"})
+		_, err := a.chat.AddMember(t.Context(), "r", chat.User{ID: "ada", Name: "Ada"})
+		require.NoError(t, err)
 		expect(t, bob, "member.added") // Bob's own
-		expect(t, bob, "member.added")
+		require.False(t, expect(t, bob, "member.added").Member.Online)
+		ada := a.connect(t, "Ada", transport)
+		require.Equal(t, chat.StatusOnline, expect(t, bob, "user.presence.changed").Status)
+		call(t, ada, "room.join", object{"room_id": "r"})
 
 		tab := a.connect(t, "Ada", transport)
 		tab.Close()
