@@ -24,7 +24,7 @@ type conn struct {
 
 	mu      sync.Mutex
 	places  []nspPlace
-	timeout *time.Timer // for the first namespace; nil once one was joined
+	timeout *time.Timer // while it is in no namespace
 	closed  bool
 }
 
@@ -148,15 +148,8 @@ func (c *conn) join(ctx context.Context, cancel context.CancelCauseFunc, p *pack
 		c.refuse(p.namespace, connectError{Message: "Invalid namespace"})
 		return
 	}
-	s := newSocket(nsp, c, p.payload, ctx, cancel)
-	if !c.attach(s) {
-		cancel(nil)
-		nsp.release()
-		return
-	}
-	err, returned := nsp.authorize(s)
-	if err != nil || !returned || !nsp.admit(s) {
-		s.state.Store(int32(socketClosed))
+	s, err := c.enter(ctx, cancel, nsp, p.payload)
+	if s == nil {
 		cancel(nil)
 		c.forget(p.namespace)
 		nsp.release()
@@ -168,6 +161,30 @@ func (c *conn) join(ctx context.Context, cancel context.CancelCauseFunc, p *pack
 	c.joined()
 	s.connected()
 	s.work()
+}
+
+// enter makes a socket and a member of the namespace of it. It returns nil if the connection has gone meanwhile, or a
+// middleware's error. When a client cannot go on where it was after all, it comes in as a new one, and the middleware is
+// asked about that.
+func (c *conn) enter(ctx context.Context, cancel context.CancelCauseFunc, nsp *Namespace, auth []byte) (*Socket, error) {
+	for back := nsp.comeback(auth); ; back = nil {
+		s := newSocket(ctx, cancel, nsp, c, auth)
+		if back != nil {
+			nsp.prepare(s, back)
+		}
+		if !c.attach(s) {
+			return nil, nil
+		}
+		result, err := nsp.welcome(s, back)
+		if err == nil && result == notRecovered {
+			continue
+		}
+		if err != nil || result != admitted {
+			s.state.Store(int32(socketClosed))
+			return nil, err
+		}
+		return s, nil
+	}
 }
 
 // attach notes the socket that is about to connect. It returns false if the connection has gone meanwhile.
@@ -204,9 +221,12 @@ func (c *conn) remove(s *Socket, reason Reason) {
 	default:
 		c.places = slices.Delete(c.places, i, i+1)
 	}
+	if !c.closed && c.timeout == nil && !slices.ContainsFunc(c.places, func(p nspPlace) bool { return !p.left }) {
+		c.timeout = time.AfterFunc(c.server.config.connectTimeout, c.connectTimeout)
+	}
 }
 
-// joined notes that a namespace was joined in time.
+// joined notes that the connection is in a namespace.
 func (c *conn) joined() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/echochat/echochat/chat/internal/engineio"
 )
 
-func newSocket(nsp *Namespace, c *conn, auth []byte, ctx context.Context, cancel context.CancelCauseFunc) *Socket {
+func newSocket(ctx context.Context, cancel context.CancelCauseFunc, nsp *Namespace, c *conn, auth []byte) *Socket {
 	s := &Socket{
 		id:        randomID(15),
 		nsp:       nsp,
@@ -21,43 +21,66 @@ func newSocket(nsp *Namespace, c *conn, auth []byte, ctx context.Context, cancel
 	return s
 }
 
-// authorize asks the middleware whether the socket may connect. It returns false if one of them panicked.
-func (n *Namespace) authorize(s *Socket) (err error, returned bool) {
-	lists := [][]*Middleware{n.middleware.all()}
-	if n.parent != nil {
-		lists = [][]*Middleware{n.parent.middleware.all(), lists[0]}
-	}
+// welcome asks the middleware about a socket and makes it a member of the namespace. It returns a middleware's error.
+func (n *Namespace) welcome(s *Socket, back *comeback) (result admission, err error) {
+	result = disconnected
 	s.protect("connect middleware", func() {
-		for _, list := range lists {
-			for _, m := range list {
-				if err = (*m)(s.ctx, s); err != nil {
-					break
-				}
-			}
-			if err != nil {
-				break
+		if err = n.authorize(s); err != nil {
+			return
+		}
+		if back == nil {
+			result = n.admit(s)
+		} else {
+			result = n.resume(s, back)
+		}
+	})
+	return result, err
+}
+
+// authorize asks the middleware whether the socket may connect.
+func (n *Namespace) authorize(s *Socket) error {
+	lists := [][]*Middleware{nil, n.middleware.all()}
+	if n.parent != nil {
+		lists[0] = n.parent.middleware.all()
+	}
+	for _, list := range lists {
+		for _, m := range list {
+			if err := (*m)(s.ctx, s); err != nil {
+				return err
 			}
 		}
-		returned = true
-	})
-	return err, returned
+	}
+	return nil
 }
 
 // admit makes the socket a member of the namespace. The client is told under the lock, so that nothing that is sent
-// to the namespace overtakes it. It returns false if the connection has gone meanwhile.
-func (n *Namespace) admit(s *Socket) bool {
-	out, err := n.server.encoders.object(packetConnect, n.name, connectReply{SID: s.id})
-	if err != nil {
-		return false // cannot be: it is two strings
-	}
+// to the namespace overtakes it.
+func (n *Namespace) admit(s *Socket) admission {
+	principal := principalOf(n.server.config.recovery, s)
 	n.index.mu.Lock()
 	defer n.index.mu.Unlock()
 	if !s.state.CompareAndSwap(int32(socketConnecting), int32(socketConnected)) {
-		return false
+		return disconnected
 	}
-	s.conn.session.Send(out.message())
+	if h := n.index.history; h != nil {
+		h.open(s, principal)
+	}
+	s.conn.session.Send(n.greeting(s))
 	n.index.add(s)
-	return true
+	return admitted
+}
+
+// greeting returns the CONNECT packet for a socket.
+func (n *Namespace) greeting(s *Socket) *engineio.Message {
+	reply := connectReply{SID: s.id}
+	if s.session != nil {
+		reply.PID = s.session.pid
+	}
+	out, err := n.server.encoders.object(packetConnect, n.name, reply)
+	if err != nil {
+		panic(err) // cannot be: it is two strings
+	}
+	return out.message()
 }
 
 // connectReply is the payload of the server's CONNECT packet.
@@ -118,9 +141,7 @@ func (s *Socket) close(reason Reason, last *engineio.Message) {
 	if last != nil {
 		s.conn.session.Send(last)
 	}
-	s.nsp.index.mu.Lock()
-	s.nsp.index.remove(s)
-	s.nsp.index.mu.Unlock()
+	s.nsp.expel(s, reason)
 	s.acks.close(s)
 	s.conn.remove(s, reason)
 	s.nsp.release()
@@ -135,6 +156,17 @@ func (s *Socket) close(reason Reason, last *engineio.Message) {
 		return
 	}
 	time.AfterFunc(disconnectGrace, end)
+}
+
+// expel takes the socket out of the namespace.
+func (n *Namespace) expel(s *Socket, reason Reason) {
+	n.index.mu.Lock()
+	defer n.index.mu.Unlock()
+	n.index.remove(s)
+	if h := n.index.history; h != nil {
+		h.leave(s, reason)
+		h.startSweeper(n)
+	}
 }
 
 // end calls the functions for the socket's end, once.

@@ -38,6 +38,9 @@ type Namespace struct {
 func newNamespace(server *Server, name string, parent *ParentNamespace) *Namespace {
 	n := &Namespace{server: server, name: name, parent: parent}
 	n.adapter = localAdapter{n}
+	if r := server.config.recovery; r != nil {
+		n.index.history = newHistory(*r, server.config.pingInterval+2*server.config.pingTimeout)
+	}
 	return n
 }
 

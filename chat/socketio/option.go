@@ -36,6 +36,7 @@ type config struct {
 	identity                  func(*http.Request) any
 	middleware                []func(http.Handler) http.Handler
 	errorAck                  ErrorAck
+	recovery                  *Recovery
 	clientFiles               fs.FS
 	noClient                  bool
 	logger                    *slog.Logger

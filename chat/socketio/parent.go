@@ -117,14 +117,33 @@ func (s *Server) findParent(ctx context.Context, c *conn, name string, auth json
 	return nil
 }
 
-// release lets go of a namespace that was acquired. When nobody is left in a child, it goes.
+// release lets go of a namespace that was acquired.
 func (n *Namespace) release() {
 	if n.parent == nil {
 		return
 	}
 	n.server.mu.Lock()
+	n.users--
+	n.server.mu.Unlock()
+	n.dispose()
+}
+
+// dispose removes a child that nobody is in, or may come back to.
+func (n *Namespace) dispose() {
+	n.server.mu.Lock()
 	defer n.server.mu.Unlock()
-	if n.users--; n.users == 0 && !n.kept {
+	if n.parent == nil || n.kept || n.users > 0 {
+		return
+	}
+	if h := n.index.history; h != nil {
+		n.index.mu.Lock()
+		defer n.index.mu.Unlock()
+		if len(h.sessions) > 0 {
+			return
+		}
+		h.stop()
+	}
+	if n.server.namespaces[n.name] == n {
 		delete(n.server.namespaces, n.name)
 	}
 }

@@ -9,6 +9,7 @@ type index struct {
 	sockets map[string]*Socket
 	all     []*Socket // the same, quick to walk; a socket knows its place
 	rooms   map[string]*room
+	history *history // nil unless clients can recover
 }
 
 // room is the list of its members.
@@ -94,6 +95,9 @@ func (x *index) join(s *Socket, name string) {
 	}
 	s.member.rooms[r] = len(r.members)
 	r.members = append(r.members, s)
+	if s.session != nil {
+		s.session.enter(name, x.history.position, x.history.floor)
+	}
 }
 
 // leave removes the socket from a room.
@@ -108,6 +112,9 @@ func (x *index) leave(s *Socket, name string) {
 		s.member.names = kept
 	} else if r := x.rooms[name]; r != nil {
 		x.leaveRoom(s, r)
+		if s.session != nil {
+			s.session.exit(name, x.history.position)
+		}
 	}
 }
 

@@ -18,11 +18,14 @@ type Socket struct {
 	ctx       context.Context //nolint:containedctx // the life of the socket
 	cancel    context.CancelCauseFunc
 
-	state  atomic.Int32 // of socketState
-	own    atomic.Pointer[socketHooks]
-	member membership // guarded by the namespace's index
-	acks   acks
-	inbox  inbox
+	state atomic.Int32 // of socketState
+	own   atomic.Pointer[socketHooks]
+	acks  acks
+	inbox inbox
+
+	member    membership // guarded by the namespace's index
+	session   *session   // nil unless it can be recovered; what is in it is guarded by the namespace's index
+	recovered bool
 
 	mu     sync.Mutex
 	data   any
@@ -69,6 +72,9 @@ func (s *Socket) Context() context.Context { return s.ctx }
 
 // Connected reports whether the socket is connected.
 func (s *Socket) Connected() bool { return socketState(s.state.Load()) == socketConnected }
+
+// Recovered reports whether the socket goes on where its client was before it lost the connection, see [WithRecovery].
+func (s *Socket) Recovered() bool { return s.recovered }
 
 // Transport returns the name of the transport that the client uses now, "polling" or "websocket".
 func (s *Socket) Transport() string { return string(s.conn.session.Transport()) }
@@ -128,6 +134,9 @@ func (s *Socket) Emit(event string, args ...any) error { return s.emit(event, ar
 func (s *Socket) EmitVolatile(event string, args ...any) error { return s.emit(event, args, true) }
 
 func (s *Socket) emit(event string, args []any, volatile bool) error {
+	if s.nsp.index.history != nil && s.Connected() { // so that it can be sent again
+		return s.nsp.adapter.broadcast(emission{event, args, target{narrowed: true, rooms: []string{s.id}}, volatile})
+	}
 	out, err := s.nsp.server.encoders.event(s.nsp.name, nil, event, args, "")
 	if err != nil {
 		return err
