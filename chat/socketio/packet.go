@@ -143,7 +143,9 @@ func (p *packet) parsePayload(data []byte) error {
 		if jsonDepth(data) > maxJSONDepth {
 			return badPacket("payload is nested too deeply")
 		}
-		p.payload = data
+		if len(data) > 0 {
+			p.payload = data
+		}
 		return nil
 	case packetDisconnect:
 		if p.hasID || len(data) > 0 {

@@ -50,9 +50,6 @@ func TestParsePacket(t *testing.T) {
 		require.NoError(t, err, test.in)
 		require.Equal(t, len(test.in), got.size, test.in)
 		got.args, got.size = Args{}, 0
-		if len(got.payload) == 0 {
-			got.payload = nil
-		}
 		require.Equal(t, test.want, got, test.in)
 	}
 }
