@@ -62,8 +62,8 @@ func text(t *testing.T, conn *chattest.Conn) string {
 	return string(p.Type) + string(p.Data)
 }
 
-// joined is raw, connected to the main namespace.
-func joined(t *testing.T, url string) *chattest.Conn {
+// enter is raw, connected to the main namespace.
+func enter(t *testing.T, url string) *chattest.Conn {
 	t.Helper()
 	conn := raw(t, url)
 	require.NoError(t, conn.SendText(t.Context(), "40"))
@@ -97,7 +97,7 @@ func TestProtocolConnect(t *testing.T) {
 // Sections "Sending and receiving data" and "Acknowledgement".
 func TestProtocolMessages(t *testing.T) {
 	t.Parallel()
-	conn := joined(t, echoServer(t))
+	conn := enter(t, echoServer(t))
 	for send, want := range map[string]string{
 		`42["message",1,"2",{"3":[true]}]`:       `42["message-back",1,"2",{"3":[true]}]`,
 		`42456["message-with-ack",1,"2",[null]]`: `43456[1,"2",[null]]`,
@@ -123,7 +123,7 @@ func TestProtocolMessages(t *testing.T) {
 // Section "Disconnection from a namespace": the connection may live on.
 func TestProtocolDisconnect(t *testing.T) {
 	t.Parallel()
-	conn := joined(t, echoServer(t))
+	conn := enter(t, echoServer(t))
 	require.NoError(t, conn.SendText(t.Context(), "40/custom"))
 	require.Contains(t, text(t, conn), "40/custom,")
 	text(t, conn)
@@ -172,7 +172,7 @@ func TestProtocolViolations(t *testing.T) {
 	} {
 		conn := raw(t, url)
 		if test.joined {
-			conn = joined(t, url)
+			conn = enter(t, url)
 		}
 		for _, message := range test.send {
 			switch message := message.(type) {
@@ -204,7 +204,7 @@ func TestConnectTimeout(t *testing.T) {
 		}
 		require.Error(t, conn.ExpectEnd(t), name)
 	}
-	conn := joined(t, url)
+	conn := enter(t, url)
 	timer := time.NewTimer(100 * time.Millisecond)
 	<-timer.C
 	require.NoError(t, conn.SendText(t.Context(), `42["message"]`))

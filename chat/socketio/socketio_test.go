@@ -158,6 +158,9 @@ func TestTypedHandlers(t *testing.T) {
 	socketio.On(srv, "raw", func(_ context.Context, _ *socketio.Socket, in socketio.Args) (int, error) {
 		return in.Len(), nil
 	})
+	socketio.On(srv, "optional", func(_ context.Context, _ *socketio.Socket, in *user) (bool, error) {
+		return in != nil, nil
+	})
 	socketio.On(srv, "bytes", func(_ context.Context, _ *socketio.Socket, in []byte) ([]byte, error) {
 		return append(in, '!'), nil
 	})
@@ -181,6 +184,8 @@ func TestTypedHandlers(t *testing.T) {
 		{"positions", nil, `["",0]`},
 		{"positions", []any{1, 2}, invalid},
 		{"nothing", []any{1, 2}, `[]`},
+		{"optional", nil, `[false]`},
+		{"optional", []any{user{"Ann"}}, `[true]`},
 		{"raw", []any{1, 2, 3}, `[3]`},
 		{"fails", nil, `[{"status":"error","error":{"message":"internal error"}}]`},
 	} {

@@ -18,8 +18,8 @@ type Positional struct{}
 // On registers a typed handler for an event: on a [Socket], or for all sockets of a [Namespace], [ParentNamespace] or
 // [Server]. It returns a function that removes the handler again.
 //
-// In is decoded from the first argument, or from all of them if it is a struct that embeds [Positional]; [Args] takes them
-// as they came, and struct{} takes none. If the client wants an acknowledgement it gets Out: as the one argument of
+// In is decoded from the first argument, which may be missing only if In is a pointer; or from all of them if it is a
+// struct that embeds [Positional]. [Args] takes them as they came, and struct{} takes none. If the client wants an acknowledgement it gets Out: as the one argument of
 // its callback, as several if Out is a struct that embeds [Positional], as none if Out is struct{}. When decoding fails
 // (with an [ArgumentError]) or the handler returns an error, the client gets what [WithErrorAck] makes of it.
 //
@@ -73,7 +73,11 @@ func argumentsOf[In any]() func(Args) (In, error) {
 			return in, nil
 		}
 	default:
+		optional := t.Kind() == reflect.Pointer
 		return func(args Args) (in In, err error) {
+			if optional && args.Len() == 0 {
+				return in, nil
+			}
 			err = args.Decode(0, &in)
 			return in, err
 		}
