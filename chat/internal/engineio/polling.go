@@ -14,6 +14,7 @@ type polling struct {
 	get, post bool          // a request is being served
 	wake      chan struct{} // wakes the open GET; nil once the session is on WebSocket
 	release   bool          // the open or the next GET is to end with a noop, for an upgrade
+	parting   bool          // the session has ended, and the goodbye is due after what is queued
 	waited    bool          // something has been waiting for a GET since the last check
 	check     time.Duration // when to look whether the client still polls
 }
@@ -74,12 +75,20 @@ func (s *Session) poll(w http.ResponseWriter, r *http.Request) {
 	if s.live {
 		s.arm(now)
 	}
+	parting := s.polling.parting && err == nil && s.wire == nil
+	if parting {
+		s.polling.parting = false
+		s.enqueue(s.srv.goodbye)
+		s.timer.Reset(lingerTime) // the client polls again at once
+	}
 	s.mu.Unlock()
 	if err != nil {
 		s.end(ReasonTransportError, endGone)
 		return
 	}
-	s.stopLingering()
+	if !parting {
+		s.stopLingering()
+	}
 
 	buf := s.srv.buffer()
 	body := (*buf)[:0]
@@ -137,14 +146,20 @@ func (s *Session) await(ctx context.Context) (queue, error) {
 }
 
 // finishPolling ends the session's polling: the open GET is answered, or the next one if there is something it should
-// still get. s.mu is held.
+// still get. What is queued and the goodbye go out in different answers, as with the reference implementation: the stock
+// client acts on a goodbye before it acts on the messages in the same payload. s.mu is held.
 func (s *Session) finishPolling(how ending) {
 	if how == endGone || how == endDrop && !s.polling.get {
 		s.polling.notify()
 		return
 	}
-	s.push(s.srv.goodbye)
-	if !s.polling.get {
+	s.polling.parting = s.queue.len > 0
+	if s.polling.parting {
+		s.polling.notify()
+	} else {
+		s.push(s.srv.goodbye)
+	}
+	if s.polling.parting || !s.polling.get {
 		s.lingers = true
 		s.srv.wg.Add(1)
 		s.timer.Reset(s.srv.cfg.SendTimeout)
@@ -168,6 +183,9 @@ func (s *Session) stopLingering() {
 	if lingers {
 		s.timer.Stop()
 		s.drop()
+		if s.probe != nil {
+			s.dropProbe(ReasonForcedClose)
+		}
 	}
 	s.mu.Unlock()
 	if lingers {

@@ -226,9 +226,9 @@ func (s *Session) end(reason Reason, how ending) {
 	if how == endDrop || how == endGone && s.wire == nil {
 		s.drop()
 	}
-	if s.probe != nil {
-		s.probe.finish(closeFrameFor(reason), endDrop)
-		s.probe = nil
+	// A client that has been answered its probe does not poll any more: what is queued can reach it on the WebSocket alone.
+	if s.probe != nil && !(how == endFlush && s.probe.probed && s.queue.len > 0) {
+		s.dropProbe(reason)
 	}
 	if s.wire != nil {
 		s.wire.finish(closeFrameFor(reason), how)

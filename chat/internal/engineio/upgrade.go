@@ -52,13 +52,22 @@ func (w *wire) receiveProbe(t packetType, content []byte) {
 		w.patience = 0
 		_ = w.Conn.SetReadDeadline(time.Time{})
 		s.polling.notify() // a GET that is still open ends with a noop
-		if s.queue.len > 0 {
+		if !s.live {
+			s.polling.parting = false
+			w.finish(closeFrameFor(ReasonForcedClose), endFlush)
+		} else if s.queue.len > 0 {
 			w.kick()
 		}
 	default:
 		s.probe = nil
 		w.finish(closeFrame(closeProtocolError, "upgrade failed"), endDrop)
 	}
+}
+
+// dropProbe closes the probe of a session that has ended. s.mu is held.
+func (s *Session) dropProbe(reason Reason) {
+	s.probe.finish(closeFrameFor(reason), endDrop)
+	s.probe = nil
 }
 
 // abandonProbe forgets a probe whose connection has ended. The session stays on polling.

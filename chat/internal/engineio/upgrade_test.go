@@ -204,6 +204,29 @@ func TestSessionThatEndsDuringAProbe(t *testing.T) {
 	require.Equal(t, "1", p.get().body)
 }
 
+// A client that has been answered its probe stops polling, so what is queued waits for it on the WebSocket.
+func TestSessionThatEndsBeforeTheUpgradePacket(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, Config{})
+	p := ts.openPolling(t)
+	peer := ts.peer(t)
+	c := ts.dial(t, wsQuery+"&sid="+p.sid)
+	c.write("2probe")
+	require.Equal(t, "3probe", c.read())
+	peer.session.Send(message("last"))
+	peer.session.Close(ReasonForcedClose)
+	require.Equal(t, ReasonForcedClose, receive(t, peer.closed, "the close"))
+	c.write("5")
+	require.Equal(t, "4last", c.read())
+	code, _ := c.readClose()
+	require.Equal(t, 1000, code)
+	eventually(t, "the end of the wait for a poll", func() bool {
+		peer.session.mu.Lock()
+		defer peer.session.mu.Unlock()
+		return !peer.session.lingers
+	})
+}
+
 func TestUpgradesCanBeDisabled(t *testing.T) {
 	t.Parallel()
 	ts := newTestServer(t, Config{DisableUpgrades: true})

@@ -118,6 +118,9 @@ func (srv *Server) serveWire(w *wire, r *http.Request, header http.Header) {
 	defer func() {
 		srv.inbound.give(w.settle())
 		w.cut() // nothing to do unless there was a panic
+		if w.upgraded {
+			w.session.stopLingering() // nothing to do unless it ended while the client was on its way here
+		}
 	}()
 	defer srv.recovered("WebSocket", w.session)
 	if err := srv.melody.HandleRequest(&hijacked{wire: w, header: header}, r); err != nil {
