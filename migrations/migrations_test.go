@@ -85,13 +85,20 @@ func TestHalfAppliedMigration(t *testing.T) {
 	_, _, err := migrations.Up(ctx, db, d.Dialect)
 	require.NoError(t, err)
 	want := schema(t, d, db)
-	for _, statement := range []string{"DROP TABLE chat_messages", "DELETE FROM chat_migrations WHERE version_id = 1"} {
-		_, err := db.ExecContext(ctx, statement)
+	for _, left := range []string{
+		"DELETE FROM chat_migrations WHERE version_id = 1",               // all tables made, not yet written down
+		"DROP TABLE chat_messages",                                       // some of the tables made
+		"DROP TABLE chat_messages, chat_members, chat_rooms, chat_users", // none
+		"DELETE FROM chat_migrations",                                    // not even goose's own table finished
+	} {
+		_, err := db.ExecContext(ctx, left)
 		require.NoError(t, err)
+		_, err = db.ExecContext(ctx, "DELETE FROM chat_migrations WHERE version_id = 1")
+		require.NoError(t, err)
+		_, _, err = migrations.Up(ctx, db, d.Dialect)
+		require.NoError(t, err, left)
+		require.Equal(t, want, schema(t, d, db))
 	}
-	_, _, err = migrations.Up(ctx, db, d.Dialect)
-	require.NoError(t, err)
-	require.Equal(t, want, schema(t, d, db))
 }
 
 func TestConcurrentStarters(t *testing.T) {
