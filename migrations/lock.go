@@ -57,20 +57,6 @@ func (mysqlLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	if !got.Bool {
 		return errLockTimeout
 	}
-	return completeTable(ctx, conn)
-}
-
-// completeTable adds the row that goose begins its table with. A process killed between the two statements, which do not share a
-// transaction on MySQL, has left it out, and goose would refuse the table ever after.
-func completeTable(ctx context.Context, conn *sql.Conn) error {
-	var exists bool
-	err := conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '"+table+"')").Scan(&exists)
-	if err == nil && exists {
-		_, err = conn.ExecContext(ctx, "INSERT INTO "+table+" (version_id, is_applied) SELECT 0, true FROM (SELECT COUNT(*) AS n FROM "+table+") t WHERE n = 0")
-	}
-	if err != nil {
-		return fmt.Errorf("complete the table %s: %w", table, err)
-	}
 	return nil
 }
 

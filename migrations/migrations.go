@@ -14,6 +14,7 @@ import (
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	"github.com/pressly/goose/v3/lock"
 )
 
@@ -120,7 +121,7 @@ func compare(v int64, p *goose.Provider) error {
 
 // locked runs fn while no other process migrates the same database.
 func (d Dialect) locked(ctx context.Context, db *sql.DB, fn func(*goose.Provider) error) (err error) {
-	var locker lock.SessionLocker
+	var opts []goose.ProviderOption
 	switch d {
 	case SQLite:
 		unlock, err := lockFile(ctx, db)
@@ -131,13 +132,11 @@ func (d Dialect) locked(ctx context.Context, db *sql.DB, fn func(*goose.Provider
 		if err := useWAL(ctx, db); err != nil {
 			return err
 		}
-	case Postgres:
-		locker = postgresLock{}
-	case MySQL:
-		locker = mysqlLock{}
-	}
-	var opts []goose.ProviderOption
-	if locker != nil {
+	case Postgres, MySQL:
+		locker := d.locker()
+		if err := d.makeTable(ctx, db, locker); err != nil {
+			return err
+		}
 		opts = append(opts, goose.WithSessionLocker(locker))
 	}
 	p, err := d.provider(db, opts...)
@@ -145,6 +144,54 @@ func (d Dialect) locked(ctx context.Context, db *sql.DB, fn func(*goose.Provider
 		return err
 	}
 	return fn(p)
+}
+
+func (d Dialect) locker() lock.SessionLocker {
+	if d == MySQL {
+		return mysqlLock{}
+	}
+	return postgresLock{}
+}
+
+// makeTable makes the table of versions, with the row of version 0 that goose begins with. Goose would do it before it takes the lock, and
+// on MySQL, where the two statements share no transaction, it would refuse ever after a table without the row, which a killed
+// process has left.
+func (d Dialect) makeTable(ctx context.Context, db *sql.DB, locker lock.SessionLocker) (err error) {
+	versions, err := database.NewStore(goose.Dialect(d), table)
+	if err != nil {
+		return err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := locker.SessionLock(ctx, conn); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, locker.SessionUnlock(context.WithoutCancel(ctx), conn)) }()
+
+	schema := "current_schema()"
+	if d == MySQL {
+		schema = "DATABASE()"
+	}
+	var n int
+	query := "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = " + schema + " AND table_name = '" + table + "'"
+	if err := conn.QueryRowContext(ctx, query).Scan(&n); err != nil {
+		return fmt.Errorf("look for the table %s: %w", table, err)
+	}
+	if n == 0 {
+		if err := versions.CreateVersionTable(ctx, conn); err != nil {
+			return err
+		}
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil {
+		return fmt.Errorf("read the table %s: %w", table, err)
+	}
+	if n == 0 {
+		return versions.Insert(ctx, conn, database.InsertRequest{Version: 0})
+	}
+	return nil
 }
 
 func (d Dialect) provider(db *sql.DB, opts ...goose.ProviderOption) (*goose.Provider, error) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -186,10 +187,11 @@ func TestLockedByAnother(t *testing.T) {
 	db, err := sql.Open("sqlite", "file:"+path)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(os.ErrDeadlineExceeded)
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
 	_, _, err = migrations.Up(ctx, db, migrations.SQLite)
-	require.Error(t, err)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "chat.db.lock")
 
 	_, err = other.Exec("ROLLBACK")
 	require.NoError(t, err)

@@ -28,32 +28,23 @@ func (w *writer) try(ctx context.Context, requests []*request) ([]result, error)
 		// start a goroutine per statement.
 		ctx = context.WithoutCancel(ctx)
 	}
-	tx := w.db.WithContext(ctx).Begin(w.tx)
-	if tx.Error != nil {
-		return nil, tx.Error
-	}
-	w.prepared.use(tx)
-	committing := false
-	defer func() {
-		if !committing {
-			tx.Rollback()
+	b := batch{ctx: ctx, sql: &w.sql, requests: slices.Concat(requests, w.unresolved), fresh: len(requests)}
+	err := transact(w.db.WithContext(ctx), w.tx, func(tx *gorm.DB) error {
+		w.prepared.use(tx)
+		b.tx = tx
+		for _, step := range []func() error{b.lockRooms, b.lookUp, b.number, b.insert, b.advance} {
+			if err := step(); err != nil {
+				return err
+			}
 		}
-	}()
-	b := batch{ctx: ctx, tx: tx, sql: &w.sql, requests: slices.Concat(requests, w.unresolved), fresh: len(requests)}
-	for _, step := range []func() error{b.lockRooms, b.lookUp, b.number, b.insert, b.advance} {
-		if err := step(); err != nil {
-			return nil, err
-		}
-	}
-	committing = true
-	if err := tx.Commit().Error; err != nil {
-		err = errors.Join(errUnanswered, err)
+		return nil
+	})
+	if errors.Is(err, errUnanswered) {
 		for _, r := range requests {
 			r.unanswered = isTransient(err)
 		}
-		return nil, err
 	}
-	return b.results, nil
+	return b.results, err
 }
 
 // batch is one transaction that stores messages.

@@ -90,7 +90,7 @@ func (s *Store) writing(ctx context.Context, op string, fn func(tx *gorm.DB, att
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), operationTime)
 	defer cancel()
 	for attempt := 0; ; attempt++ {
-		err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return fn(tx, attempt) }, txOptions(s.dialect))
+		err := transact(s.write.WithContext(ctx), txOptions(s.dialect), func(tx *gorm.DB) error { return fn(tx, attempt) })
 		if err == nil {
 			return nil
 		}
@@ -98,6 +98,28 @@ func (s *Store) writing(ctx context.Context, op string, fn func(tx *gorm.DB, att
 			return wrap(op, err)
 		}
 	}
+}
+
+// transact runs fn in a transaction. GORM's own way would not tell whether it was the COMMIT that failed.
+func transact(db *gorm.DB, opts *sql.TxOptions, fn func(tx *gorm.DB) error) error {
+	tx := db.Begin(opts)
+	if tx.Error != nil {
+		return tx.Error
+	}
+	done := false
+	defer func() {
+		if !done { // fn failed or panicked
+			tx.Rollback()
+		}
+	}()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	done = true
+	if err := tx.Commit().Error; err != nil {
+		return errors.Join(errUnanswered, err)
+	}
+	return nil
 }
 
 // txOptions ask for READ COMMITTED: what a transaction reads after it has locked a room is then what the one before it has

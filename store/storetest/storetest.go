@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -187,7 +186,7 @@ func gormOn(t testing.TB, d migrations.Dialect, pool *sql.DB) *gorm.DB {
 // after the test. It does not log unless an option says where.
 func (d Database) Store(t testing.TB, opts ...store.Option) *store.Store {
 	t.Helper()
-	opts = append([]store.Option{store.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))}, opts...)
+	opts = append([]store.Option{store.WithLogger(slog.New(slog.DiscardHandler))}, opts...)
 	var st *store.Store
 	var err error
 	if d.Name == "sqlite" {
