@@ -84,13 +84,12 @@ func run(ctx context.Context, addr, db string, out io.Writer) (err error) {
 	fmt.Fprintf(out, "echochat: open http://localhost:%d\n", e.Listener.Addr().(*net.TCPAddr).Port)
 
 	select {
-	case err := <-failed:
-		return err
+	case err = <-failed:
 	case <-ctx.Done():
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return errors.Join(c.Shutdown(ctx), e.Shutdown(ctx))
+	return errors.Join(err, c.Shutdown(ctx), e.Shutdown(ctx))
 }
 
 // signIn believes whoever says a name: this is a demo. The same name is the same user, also after a restart. A real app

@@ -116,13 +116,12 @@ func serve(ctx context.Context, e *echo.Echo, addr string, log *slog.Logger, shu
 	go func() { failed <- e.Start("") }()
 	log.Info("listening", "url", fmt.Sprintf("http://localhost:%d", e.Listener.Addr().(*net.TCPAddr).Port))
 	select {
-	case err := <-failed:
-		return err
+	case err = <-failed:
 	case <-ctx.Done():
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return errors.Join(shutdown(ctx), e.Shutdown(ctx))
+	return errors.Join(err, shutdown(ctx), e.Shutdown(ctx))
 }
 
 // requestLog logs paths without their query, in which a transport's session ids and other people's tokens are.

@@ -109,11 +109,10 @@ func run(ctx context.Context, addr string, out io.Writer) error {
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	select {
-	case err := <-failed:
-		return err
+	case err = <-failed:
 	case <-ctx.Done():
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return errors.Join(server.Shutdown(ctx), web.Shutdown(ctx))
+	return errors.Join(err, server.Shutdown(ctx), web.Shutdown(ctx))
 }

@@ -1,6 +1,6 @@
 // The page: sign-in, which room is open, and what is drawn when something changes.
 
-import { Chat } from "./client.js";
+import { Chat, Refused } from "./client.js";
 import { Composer } from "./composer.js";
 import { $, element } from "./dom.js";
 import { hue, initials, typingLine } from "./format.js";
@@ -78,31 +78,40 @@ function showRooms() {
 }
 
 async function leave() {
-  const room = current;
   try {
-    await chat.leave(room);
+    await chat.leave(current);
   } catch (error) {
-    return announce(`Could not leave: ${error.message}`);
+    announce(`Could not leave: ${error.message}`);
   }
-  people.show(false);
-  current = undefined;
-  const next = chat.rooms.keys().next().value;
-  if (next && !phone.matches) return open(next);
-  history.replaceState(null, "", location.pathname);
-  showRooms();
 }
 
 /** After each connect: all rooms again, with what was missed, the open one first. */
-async function joinAll() {
-  await chat.load();
-  $("my-avatar").dataset.hue = hue(chat.me.id);
-  const wanted = linkedRoom();
-  const ids = new Set([current?.id ?? wanted, ...chat.rooms.keys()].filter(Boolean));
-  if (!ids.size) ids.add(FIRST_ROOM);
-  for (const id of ids) {
-    await chat.join(id);
-    // Whoever follows a link wants that room; whoever just signs in on a phone sees the rooms first.
-    if (!current && (wanted ? id === wanted : !phone.matches)) await open(id);
+async function joinAll(mine = chat) {
+  if (mine !== chat || mine.state !== "online") return;
+  try {
+    await mine.load();
+    const wanted = linkedRoom();
+    const ids = new Set([current?.id ?? wanted, ...mine.rooms.keys()].filter(Boolean));
+    if (!ids.size) ids.add(FIRST_ROOM);
+    $("my-avatar").dataset.hue = hue(mine.me.id);
+    for (const id of ids) {
+      await enter(mine, id);
+      // Whoever follows a link wants that room; whoever just signs in on a phone sees the rooms first.
+      if (!current && (wanted ? id === wanted : !phone.matches) && mine === chat) await open(id);
+    }
+  } catch {
+    setTimeout(() => joinAll(mine), 3000); // an answer did not come
+  }
+}
+
+/** Joins a room, or takes the server's word that it is not ours any more. */
+async function enter(mine, id) {
+  try {
+    await mine.join(id);
+  } catch (error) {
+    if (!(error instanceof Refused) || error.retryAfter) throw error;
+    announce(`${id}: ${error.message}`);
+    mine.forget(mine.room(id));
   }
 }
 
@@ -118,7 +127,7 @@ const changed = {
     if (chat.state === "refused") return signOut(chat.reason);
     if (chat.state === "online") {
       localStorage.setItem(NAME_KEY, chat.name);
-      joinAll().catch((error) => announce(error.message));
+      joinAll();
     }
     drawConnection();
     if (current) {
@@ -128,6 +137,16 @@ const changed = {
   },
   rooms() {
     roomList.draw(chat, current);
+  },
+  left(room) {
+    roomList.draw(chat, current);
+    if (room !== current) return;
+    if (people.shown) people.show(false);
+    current = undefined;
+    const next = chat.rooms.keys().next().value;
+    if (next && !phone.matches) return open(next);
+    history.replaceState(null, "", location.pathname);
+    showRooms();
   },
   people(room) {
     if (room === current) people.draw(chat, room);

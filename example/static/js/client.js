@@ -60,6 +60,7 @@ export class Chat {
     this.state = "connecting"; // online | offline | refused
     this.reason = "";
     this.rooms = new Map();
+    this.joining = new Set(); // ids of rooms
     this.outboxKey = `echochat.outbox.${name}`;
     this.socket = io({ auth: { name } });
     this.#listen();
@@ -120,7 +121,8 @@ export class Chat {
   async join(id) {
     const known = this.rooms.get(id);
     const position = known?.loaded ? { after: known.lastSeq, epoch: known.epoch, limit: CATCH_UP } : { limit: PAGE };
-    const ack = await this.request("room.join", { room_id: id, ...position });
+    this.joining.add(id);
+    const ack = await this.request("room.join", { room_id: id, ...position }).finally(() => this.joining.delete(id));
 
     const room = this.room(id);
     if (ack.resync) room.messages = [];
@@ -141,8 +143,12 @@ export class Chat {
 
   async leave(room) {
     await this.request("room.leave", { room_id: room.id });
-    this.rooms.delete(room.id);
-    this.changed("rooms");
+    this.forget(room);
+  }
+
+  /** Lets go of a room that we are no longer a member of. */
+  forget(room) {
+    if (this.rooms.delete(room.id)) this.changed("left", room);
   }
 
   /** Loads the page before the earliest message that is here. */
@@ -199,22 +205,29 @@ export class Chat {
       // The server ended this on purpose; the client script then leaves it to us to return.
       if (reason === "io server disconnect") setTimeout(() => socket.connect(), 2000);
     });
-    socket.on("connect_error", (error) => {
-      // An answer of the server carries data; a network that is down does not, and the client script keeps trying.
-      if (error.data) this.#setState("refused", error.data.message);
-      else this.#setState("offline", error.message);
+    socket.on("connect_error", ({ message, data }) => {
+      // An answer of the server carries data. A network that is down does not, and the client script keeps trying.
+      if (data && !data.retryable) return this.#setState("refused", data.message);
+      this.#setState("offline", message);
+      if (data) setTimeout(() => socket.connect(), data.retry_after_ms || 2000);
     });
 
     this.#on("message.new", (room, event) => this.#received(room, event.message));
     this.#on("typing.start", (room, { user }) => this.#typing(room, user, true));
     this.#on("typing.stop", (room, { user }) => this.#typing(room, user, false));
-    this.#on("member.added", (room, event) => {
-      room.members.set(event.member.user.id, { ...room.members.get(event.member.user.id), ...event.member });
+    this.#on("member.removed", (room, { user }) => {
+      if (user.id === this.me?.id) return this.forget(room); // in another window, or by the app
+      room.members.delete(user.id);
       this.changed("people", room);
     });
-    this.#on("member.removed", (room, event) => {
-      room.members.delete(event.member.user.id);
-      this.changed("people", room);
+    socket.on("member.added", ({ room_id: id, member }) => {
+      const room = this.rooms.get(id);
+      if (room) {
+        room.members.set(member.user.id, member);
+        this.changed("people", room);
+      } else if (member.user.id === this.me?.id && !this.joining.has(id)) {
+        this.join(id).catch(() => {}); // the next connect does it again
+      }
     });
     socket.on("user.presence.changed", ({ user, status }) => {
       for (const room of this.rooms.values()) {

@@ -41,7 +41,8 @@ export class Composer {
     this.text.value = this.#drafts.get(room) ?? "";
     this.text.placeholder = `Write to ${room.name}`;
     this.#fit();
-    if (!matchMedia("(pointer: coarse)").matches) this.text.focus({ preventScroll: true }); // no keyboard jumping up on a phone
+    const touch = matchMedia("(pointer: coarse)").matches; // there a keyboard would jump up
+    (touch ? $("log") : this.text).focus({ preventScroll: true });
   }
 
   #send() {
