@@ -21,6 +21,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -111,6 +112,8 @@ func signIn(_ context.Context, auth json.RawMessage) (chat.User, error) {
 		return chat.User{}, chat.ErrNoCredentials
 	case utf8.RuneCountInString(name) > 32:
 		return chat.User{}, chat.Unauthorized("Please choose a name of at most 32 characters.")
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return chat.User{}, chat.Unauthorized("Please choose a name that can be read.")
 	}
 	return chat.User{ID: strings.ToLower(name), Name: name}, nil
 }
