@@ -192,6 +192,10 @@ func TestPanics(t *testing.T) {
 	require.NoError(t, err)
 	witness := a.connect(t, "witness", chattest.WebSocket)
 	call(t, witness, "room.join", object{"room_id": "r"})
+	for w := range workers {
+		_, err := a.chat.AddMember(t.Context(), "r", chat.User{ID: fmt.Sprintf("u%d", w)})
+		require.NoError(t, err)
+	}
 
 	provoke := []struct {
 		event string
@@ -226,9 +230,6 @@ func TestPanics(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if _, err := s.EmitWithAck(ctx, "room.join", object{"room_id": "r"}); err != nil {
-			return err
-		}
 		args, err := s.EmitWithAck(ctx, provoke[kind].event, provoke[kind].arg)
 		if err != nil {
 			return fmt.Errorf("%s: %w", provoke[kind].event, err)
@@ -236,6 +237,11 @@ func TestPanics(t *testing.T) {
 		var r reply
 		if err := args.Decode(0, &r); err != nil || r.Status != provoke[kind].acked || r.Error != nil && r.Error.Code != chat.CodeInternal {
 			return fmt.Errorf("%s: acknowledged %s", provoke[kind].event, args)
+		}
+		if provoke[kind].event == "room.leave" {
+			if _, err := a.chat.AddMember(ctx, "r", chat.User{ID: fmt.Sprintf("u%d", i%workers)}); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-conn.Done():
