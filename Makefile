@@ -32,11 +32,7 @@ microbench: ## run the benchmarks beside the code
 	go test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## fuzz each target for FUZZTIME
-	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -rn1 dirname | sort -u | while read -r dir; do \
-	  for target in $$(grep -rhoE '^func Fuzz\w+' $$dir/*_test.go | cut -c6-); do \
-	    echo "== $$dir $$target"; \
-	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$dir </dev/null || exit 1; \
-	  done; done
+	.ci/fuzz $(FUZZTIME)
 
 interop: ## install the stock JavaScript client and run all tests that need it, Node or Chromium
 	for lock in $(NODE); do npm ci --no-audit --no-fund --prefix $$(dirname $$lock) || exit 1; done
