@@ -63,6 +63,16 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// Who has no session is not asked about: a function that forgets to look must not let strangers in.
+func TestSessionNewIsNobody(t *testing.T) {
+	t.Parallel()
+	auth := chatmw.Session(sessions.NewCookieStore([]byte(secret)), "app", func(context.Context, *sessions.Session) (chat.User, error) {
+		return chat.User{ID: "whoever"}, nil
+	})
+	_, err := auth(echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()))
+	require.ErrorIs(t, err, chat.ErrNoCredentials)
+}
+
 // brokenStore stands for a session database that is away.
 type brokenStore struct{ sessions.Store }
 

@@ -94,20 +94,18 @@ type folded struct {
 func fold(text string) folded {
 	t := folded{make([]rune, 0, len(text)), make([]span, 0, len(text))}
 	lower := cases.Fold()
-	var it norm.Iter
-	it.InitString(norm.NFKC, text)
-	for !it.Done() {
-		start := it.Pos()
-		segment := it.Next()
-		if r := rune(segment[0]); len(segment) == 1 && r < utf8.RuneSelf { // most of most texts
-			t.add(unicode.ToLower(r), span{start, it.Pos()})
-			continue
-		}
-		for _, r := range string(lower.Bytes(segment)) {
-			if !unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
-				t.add(r, span{start, it.Pos()})
+	for start := 0; start < len(text); {
+		at := span{start, start + norm.NFKC.NextBoundaryInString(text[start:], true)}
+		if r := rune(text[start]); at.end == start+1 && r < utf8.RuneSelf { // most of most texts
+			t.add(unicode.ToLower(r), at)
+		} else {
+			for _, r := range lower.String(norm.NFKC.String(text[at.start:at.end])) {
+				if !unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
+					t.add(r, at)
+				}
 			}
 		}
+		start = at.end
 	}
 	return t
 }

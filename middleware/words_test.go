@@ -12,7 +12,7 @@ import (
 
 func TestWordsMask(t *testing.T) {
 	t.Parallel()
-	filter := chatmw.Words([]string{"damn", "Straße", "two words", "ass", "바보", "坏蛋", "アパ", "ート", "naïve"})
+	filter := chatmw.Words([]string{"damn", "Straße", "two words", "ass", "바보", "坏蛋", "アパ", "ート", "キロ", "メガ", "naïve"})
 	for _, tc := range []struct{ name, in, want string }{
 		{"nothing", "all is well", "all is well"},
 		{"empty", "", ""},
@@ -33,6 +33,7 @@ func TestWordsMask(t *testing.T) {
 		{"Chinese has no spaces", "你是坏蛋吗", "你是**吗"},
 		{"beside another script", "damn은", "****은"},
 		{"two words in one character", "㌀", "*"},
+		{"half a character", "㌂ ㌖㍋", "㌂ **"},
 		{"invalid UTF-8 stays", "\xff damn", "\xff ****"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

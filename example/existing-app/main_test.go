@@ -157,8 +157,10 @@ func TestChatWithTheAppsSession(t *testing.T) {
 	require.Contains(t, body, `"name":"Ben"`)
 
 	// Signing out of the app ends the chat.
+	three := chattest.Connect(t, base, chattest.Options{Jar: ben.Jar, Transport: chattest.WebSocket})
 	ben.submit(t, "/", "/sign-out", url.Values{})
 	two.ExpectEnd(t)
+	three.ExpectEnd(t)
 	require.Equal(t, string(chat.CodeUnauthorized), chattest.ExpectRefused(t, base, chattest.Options{Jar: ben.Jar}).Message)
 	require.NoError(t, one.Err(), "the others stay")
 
