@@ -230,10 +230,14 @@ func waitPolling(t testing.TB, s *Session) {
 	})
 }
 
-// eventually waits for a state that nothing announces.
+// eventually waits for a state that nothing announces. It starts no goroutine, since these may be what is counted.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, patience, time.Millisecond, what)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !ok(); <-tick.C {
+		require.True(t, time.Now().Before(deadline), "waiting for %s", what)
+	}
 }
 
 // client is a client on WebSocket.

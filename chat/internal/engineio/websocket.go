@@ -17,7 +17,7 @@ import (
 
 const (
 	// readBufferSize is gorilla's read buffer for each connection. Longer messages are read past it.
-	readBufferSize = 1024
+	readBufferSize = 512
 	// upgradeTimeout bounds the writing of the 101 response.
 	upgradeTimeout = 5 * time.Second
 	// never stands for Melody's own ping and read timeouts, which the heartbeat of the protocol replaces.
@@ -33,7 +33,7 @@ func (srv *Server) newMelody() *melody.Melody {
 		PongWait:          never,
 		PingPeriod:        never,
 		MaxMessageSize:    int64(srv.cfg.MaxPayload),
-		MessageBufferSize: 16,
+		MessageBufferSize: 1, // nothing passes through it
 	}
 	m.Upgrader = &websocket.Upgrader{
 		HandshakeTimeout: upgradeTimeout,
