@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,8 @@ type peer struct {
 	closed  chan Reason
 
 	onText func(*peer, []byte) // instead of texts
+
+	pings, pongs atomic.Int32
 }
 
 func newPeer(s *Session) *peer {
@@ -47,6 +50,8 @@ func (p *peer) Text(data []byte) {
 }
 func (p *peer) Binary(data []byte)   { p.blobs <- data }
 func (p *peer) Closed(reason Reason) { p.closed <- reason }
+func (p *peer) Pinged()              { p.pings.Add(1) }
+func (p *peer) Ponged()              { p.pongs.Add(1) }
 
 // testServer is a Server behind a real listener.
 type testServer struct {

@@ -60,6 +60,9 @@ func (s *Session) overdue(now time.Duration) Reason {
 	case !s.beat.awaiting:
 		s.beat = heartbeat{awaiting: true, since: now, due: now + s.srv.cfg.PingTimeout}
 		s.push(s.srv.ping)
+		if s.pulse != nil {
+			s.pulse.Pinged()
+		}
 	case s.handling.Load() != 0:
 		// Nothing is read while the handler runs, a pong neither: look again later. When the handler returns, resume
 		// moves the deadline by as long as it took.
@@ -83,6 +86,9 @@ func (s *Session) pong() bool {
 	defer s.mu.Unlock()
 	if !s.live {
 		return false
+	}
+	if s.beat.awaiting && s.pulse != nil {
+		s.pulse.Ponged()
 	}
 	now := s.srv.now()
 	s.beat = heartbeat{due: now + s.srv.cfg.PingInterval}

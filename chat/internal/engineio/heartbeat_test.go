@@ -127,6 +127,23 @@ func TestHeartbeatOnPolling(t *testing.T) {
 	})
 }
 
+// A pong that nobody asked for proves nothing.
+func TestPulse(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		b.openPolling()
+		require.Equal(t, "ok", b.post("3").body)
+		for n := range int32(3) {
+			require.Equal(t, n, b.peer.pings.Load())
+			require.Equal(t, "2", b.get().body)
+			require.Equal(t, n+1, b.peer.pings.Load())
+			require.Equal(t, n, b.peer.pongs.Load())
+			require.Equal(t, "ok", b.post("3").body)
+			require.Equal(t, "ok", b.post("3").body)
+			require.Equal(t, n+1, b.peer.pongs.Load())
+		}
+	})
+}
+
 func TestHeartbeatOnWebSocket(t *testing.T) {
 	inBubble(t, Config{}, func(b *bubble) {
 		conn, r := b.openWebSocket()

@@ -19,6 +19,14 @@ type Handler interface {
 	Closed(reason Reason)
 }
 
+// Pulse may be implemented by a [Handler] that wants to know what has reached the client. Pinged is called when a ping was
+// queued, behind all that was sent before; Ponged when the client has answered it, so that all of that has arrived. They
+// are called with the session locked: they must not block, nor call the session.
+type Pulse interface {
+	Pinged()
+	Ponged()
+}
+
 // Reason says why a session ended. Where the reference implementation has a word for it, it is that word.
 type Reason string
 
@@ -55,6 +63,7 @@ type Session struct {
 	probe   *wire // the WebSocket that wants to take over
 	polling polling
 	beat    heartbeat
+	pulse   Pulse // nil unless the handler is one
 	timer   *time.Timer
 }
 
@@ -99,6 +108,11 @@ func (s *Session) callHost() {
 	s.handler = s.srv.cfg.OnSession(s)
 	if s.handler == nil {
 		s.end(ReasonForcedClose, endDrop)
+	}
+	if pulse, ok := s.handler.(Pulse); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.pulse = pulse
 	}
 }
 
