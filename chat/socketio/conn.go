@@ -34,9 +34,13 @@ type nspPlace struct {
 	socket *Socket                 // nil until the namespace is known
 	cancel context.CancelCauseFunc // of the socket's context
 	left   bool                    // the server made it leave: what the client sent meanwhile is ignored
+	mark   *mark                   // nil unless the socket can be recovered
 }
 
-var _ engineio.Handler = (*conn)(nil)
+var (
+	_ engineio.Handler = (*conn)(nil)
+	_ engineio.Pulse   = (*conn)(nil)
+)
 
 func newConn(server *Server, session *engineio.Session) *conn {
 	c := &conn{server: server, session: session}
@@ -93,6 +97,28 @@ func (c *conn) received(p *packet, err error) {
 
 // Closed is told that the session has ended.
 func (c *conn) Closed(reason engineio.Reason) { c.shut(Reason(reason)) }
+
+// Pinged is told that the client was sent a ping. It is called with the session locked.
+func (c *conn) Pinged() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.places {
+		if p.mark != nil {
+			p.mark.pinged()
+		}
+	}
+}
+
+// Ponged is told that the client has answered it. It is called with the session locked.
+func (c *conn) Ponged() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.places {
+		if p.mark != nil {
+			p.mark.ponged()
+		}
+	}
+}
 
 // place returns what is known of a namespace.
 func (c *conn) place(name string) (nspPlace, bool) {
@@ -158,7 +184,7 @@ func (c *conn) join(ctx context.Context, cancel context.CancelCauseFunc, p *pack
 		}
 		return
 	}
-	c.joined()
+	c.joined(s)
 	s.connected()
 	s.work()
 }
@@ -227,12 +253,15 @@ func (c *conn) remove(s *Socket, reason Reason) {
 }
 
 // joined notes that the connection is in a namespace.
-func (c *conn) joined() {
+func (c *conn) joined(s *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.timeout != nil {
 		c.timeout.Stop()
 		c.timeout = nil
+	}
+	if i := c.find(s.nsp.name); i >= 0 && s.session != nil {
+		c.places[i].mark = newMark(s)
 	}
 }
 

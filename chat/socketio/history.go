@@ -54,8 +54,8 @@ type session struct {
 	expires   time.Time // while it is away
 	data      any       // while it is away
 
-	pinged    atomic.Uint64 // the position when it was sent the last ping
-	confirmed atomic.Uint64 // all up to here has arrived: the client has answered a ping that was sent after it
+	holder    atomic.Pointer[Socket] // the same as socket, but the last one while it is away
+	confirmed atomic.Uint64          // all up to this position has arrived
 }
 
 // stay is the time that a client was in a room: from after one position to another.
@@ -98,7 +98,10 @@ func (h *history) parse(offset string) (uint64, bool) {
 		return 0, false
 	}
 	position, err := strconv.ParseUint(offset[epochLength:], 36, 64)
-	return position, err == nil
+	if err != nil {
+		position = math.MaxUint64 // which is none that was given out
+	}
+	return position, true
 }
 
 // record gives an event its position and keeps it, unless it may be lost. The event was encoded with noOffset at its end.
@@ -132,7 +135,8 @@ func (h *history) trim(now time.Time) {
 
 // open starts a session for a socket that connects.
 func (h *history) open(s *Socket, principal string) {
-	s.session = &session{pid: randomID(18), sid: s.id, principal: principal, start: h.position, socket: s}
+	s.session = &session{pid: randomID(18), sid: s.id, principal: principal, start: h.position}
+	s.session.give(s)
 	h.sessions[s.session.pid] = s.session
 }
 
@@ -215,6 +219,35 @@ func (h *history) missed(v *session, from uint64, banned func(room string) bool,
 		}
 	}
 	return messages, true
+}
+
+// give makes the socket the one that the client has.
+func (v *session) give(s *Socket) {
+	v.socket, v.data = s, nil
+	v.holder.Store(s)
+}
+
+// mark follows what has reached a client that says nothing: a ping goes behind all that was sent before, so its answer
+// tells that all of that has arrived. Otherwise the position of a client to which little is sent would be too old at
+// some time, though it has missed nothing.
+type mark struct {
+	history  *history
+	session  *session
+	socket   *Socket
+	position uint64 // when the last ping was sent
+}
+
+func newMark(s *Socket) *mark {
+	return &mark{history: s.nsp.index.history, session: s.session, socket: s}
+}
+
+// pinged takes no lock that is held while something is sent.
+func (m *mark) pinged() { m.position = m.history.settled.Load() }
+
+func (m *mark) ponged() {
+	if m.session.holder.Load() == m.socket { // else what was sent meanwhile went to another connection
+		m.session.confirmed.Store(max(m.position, m.session.confirmed.Load()))
+	}
 }
 
 // concerned reports whether an event at a position was for the client, and still is if some rooms are banned.

@@ -181,7 +181,8 @@ func (n *Namespace) takeOver(s *Socket, back *comeback) (result admission, forme
 			v.banish(room)
 		}
 	}
-	v.socket, v.data, s.session = s, nil, v
+	s.session = v
+	v.give(s)
 	s.member.names = append(s.member.names, allowed...)
 	// First the CONNECT: what came before it the client would keep through another cut, and get twice.
 	s.conn.session.Send(n.greeting(s))
