@@ -166,7 +166,7 @@ func (a *app) rest(ctx context.Context, name, method, path string, body, out any
 	if err != nil {
 		return 0, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	data, err := io.ReadAll(res.Body)
 	if err == nil && out != nil && len(data) > 0 {
 		err = json.Unmarshal(data, out)
@@ -179,7 +179,7 @@ func do(t testing.TB, req *http.Request) (status int, body string) {
 	t.Helper()
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	data, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	return res.StatusCode, string(data)

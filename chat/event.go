@@ -131,7 +131,7 @@ func UserOf(s *socketio.Socket) (User, bool) {
 }
 
 // connected runs for each socket that connect has let in, before its first event.
-func (c *Chat) connected(_ context.Context, s *socketio.Socket) {
+func (c *Chat) connected(ctx context.Context, s *socketio.Socket) {
 	u, ok := UserOf(s)
 	if !ok {
 		return
@@ -143,6 +143,6 @@ func (c *Chat) connected(_ context.Context, s *socketio.Socket) {
 	})
 	s.OnDisconnect(func(reason socketio.Reason) {
 		c.presence.disconnect(u.ID)
-		c.hookDisconnect(s.Context(), u, s, string(reason))
+		c.hookDisconnect(ctx, u, s, string(reason))
 	})
 }

@@ -44,13 +44,13 @@ func Example_rest() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	quiet := slog.New(slog.DiscardHandler)
 	st, err := store.Open(filepath.Join(dir, "chat.db"), store.WithLogger(quiet))
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer st.Close()
+	defer func() { _ = st.Close() }()
 	c, err := chat.New(st, chat.WithOpenRooms(), chat.WithLogger(quiet),
 		chat.WithTokenAuth(func(context.Context, json.RawMessage) (chat.User, error) {
 			return chat.User{ID: "7", Name: "Ada"}, nil // whoever has a token
@@ -58,7 +58,7 @@ func Example_rest() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer c.Shutdown(context.Background())
+	defer func() { _ = c.Shutdown(context.Background()) }()
 	e := echo.New()
 	if err := c.Mount(e); err != nil {
 		log.Fatal(err)

@@ -68,15 +68,3 @@ func TestMetadata(t *testing.T) {
 	}
 	require.Error(t, checkMetadata(make(json.RawMessage, maxMetadataBytes+1)))
 }
-
-func FuzzPosition(f *testing.F) {
-	for _, seed := range []string{`1`, `"1"`, `-1`, `1e3`, `"x"`, `null`, `99999999999999999999`, `"99999999999999999999"`} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var p position
-		if json.Unmarshal(data, &p) == nil && !none(data) && p.at.IsZero() && string(data) != `""` {
-			t.Errorf("%q is a position, and none", data)
-		}
-	})
-}

@@ -48,7 +48,7 @@ func TestInterop(t *testing.T) {
 // behindMiddleware is a group of an app that uses what Echo has.
 func behindMiddleware(e *echo.Echo, c *chat.Chat) chat.Router {
 	e.Use(
-		middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard}),
+		middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard}), //nolint:staticcheck // apps have it
 		middleware.Recover(),
 		middleware.Gzip(),
 		middleware.CORS(),

@@ -53,7 +53,9 @@ func serveUntilKilled(path string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(listener.Addr())
+	if _, err := fmt.Fprintln(os.Stdout, listener.Addr()); err != nil {
+		return err
+	}
 	return http.Serve(listener, e)
 }
 
@@ -124,7 +126,7 @@ func killMany(t *testing.T, kills int) {
 			})
 		}
 		for i, r := range readers {
-			group.Go(func() { r.follow(ctx, url, chattest.Transports()[i], nil) })
+			group.Go(func() { _ = r.follow(ctx, url, chattest.Transports()[i], nil) }) // until it is cut
 		}
 		// Not before there is something to lose, and then at any moment.
 		for range 3 * senders {

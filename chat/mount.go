@@ -165,7 +165,7 @@ func (c *Chat) checkMiddleware(ec echo.Context) error {
 
 func (c *Chat) warnOnce(text string) {
 	if _, told := c.routes.warned.LoadOrStore(text, struct{}{}); !told {
-		c.log.Warn("chat: " + text)
+		c.log.Warn("chat: middleware in the way", "advice", text)
 	}
 }
 

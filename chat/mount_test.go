@@ -35,7 +35,7 @@ func TestMiddleware(t *testing.T) {
 		return func(*chat.Chat) echo.MiddlewareFunc { return m }
 	}
 	each := map[string]func(*chat.Chat) echo.MiddlewareFunc{
-		"Logger":         plain(middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard})),
+		"Logger":         plain(middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard})), //nolint:staticcheck // apps have it
 		"Recover":        plain(middleware.Recover()),
 		"Gzip":           plain(middleware.Gzip()),
 		"CORS":           plain(middleware.CORS()),
@@ -46,7 +46,7 @@ func TestMiddleware(t *testing.T) {
 		"RequestID":      plain(middleware.RequestID()),
 		"BodyDump":       plain(middleware.BodyDump(func(echo.Context, []byte, []byte) {})),
 		"Timeout, skipped": func(c *chat.Chat) echo.MiddlewareFunc {
-			return middleware.TimeoutWithConfig(middleware.TimeoutConfig{Skipper: c.Skipper, Timeout: patience})
+			return middleware.TimeoutWithConfig(middleware.TimeoutConfig{Skipper: c.Skipper, Timeout: patience}) //nolint:staticcheck // apps have it
 		},
 	}
 	all := []string{"Logger", "Recover", "Gzip", "CORS", "CSRF", "BodyLimit", "ContextTimeout", "Secure", "RequestID"}
@@ -115,7 +115,7 @@ func checkScript(t *testing.T, url string) {
 		req.Header.Set("Accept-Encoding", encoding)
 		res, err := http.DefaultClient.Do(req)
 		require.NoError(t, err)
-		defer res.Body.Close()
+		defer func() { _ = res.Body.Close() }()
 		require.Equal(t, 200, res.StatusCode)
 		var body io.Reader = res.Body
 		if res.Header.Get("Content-Encoding") == "gzip" {
@@ -136,7 +136,7 @@ func TestTimeoutMiddleware(t *testing.T) {
 	for _, transport := range []chattest.Transport{chattest.Polling, chattest.WebSocket} {
 		var logged syncBuffer
 		a := serve(t, func(e *echo.Echo, _ *chat.Chat) chat.Router {
-			e.Use(middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute}))
+			e.Use(middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute})) //nolint:staticcheck // apps have it
 			return e
 		}, chat.WithGuests(), chat.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
 		for range 2 {

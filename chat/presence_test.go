@@ -31,6 +31,9 @@ func (a *announcements) take() []string {
 	return list
 }
 
+// pass lets time pass in a synctest bubble, where it costs none.
+func pass(d time.Duration) { <-time.After(d) }
+
 func TestPresence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -44,24 +47,24 @@ func TestPresence(t *testing.T) {
 
 		p.connect(ada) // a second tab
 		p.disconnect("ada")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Empty(t, said.take())
 		require.True(t, p.online("ada"))
 
 		p.disconnect("ada") // a reload of the only tab
-		time.Sleep(4 * time.Second)
+		pass(4 * time.Second)
 		require.True(t, p.online("ada"))
 		p.connect(ada)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Empty(t, said.take())
 
 		p.disconnect("ada") // a reload, and then the tab closes: the grace begins anew
-		time.Sleep(4 * time.Second)
+		pass(4 * time.Second)
 		p.connect(ada)
 		p.disconnect("ada")
-		time.Sleep(4 * time.Second)
+		pass(4 * time.Second)
 		require.Empty(t, said.take())
-		time.Sleep(time.Second)
+		pass(time.Second)
 		synctest.Wait()
 		require.Equal(t, []string{"ada offline"}, said.take())
 		require.False(t, p.online("ada"))
@@ -72,7 +75,7 @@ func TestPresence(t *testing.T) {
 		require.Equal(t, []string{"ada online"}, said.take())
 		p.disconnect("ada")
 		p.close()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Empty(t, said.take(), "after close")
 	})
 }
@@ -85,7 +88,7 @@ func TestPresenceInOrder(t *testing.T) {
 		var slow time.Duration
 		p := newPresence(0, func(u User, s Status) {
 			said.add("%s %s", u.ID, s)
-			time.Sleep(slow)
+			pass(slow)
 		})
 		slow = time.Second
 		p.connect(User{ID: "ada"})
@@ -94,10 +97,10 @@ func TestPresenceInOrder(t *testing.T) {
 		p.connect(User{ID: "bob"})
 		synctest.Wait()
 		p.connect(User{ID: "ada"}) // back before anybody was told
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Equal(t, []string{"ada online", "bob online"}, said.take())
 		p.disconnect("ada")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Equal(t, []string{"ada offline"}, said.take())
 		p.disconnect("bob")
 		p.close()
@@ -135,12 +138,12 @@ func TestTyping(t *testing.T) {
 
 		require.True(t, y.start(ada))
 		require.False(t, y.start(ada), "no news")
-		time.Sleep(4 * time.Second)
+		pass(4 * time.Second)
 		require.True(t, y.start(bob))
 		require.False(t, y.start(ada), "renewed")
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		require.Empty(t, said.take())
-		time.Sleep(time.Second)
+		pass(time.Second)
 		synctest.Wait()
 		require.ElementsMatch(t, []string{"bob stopped in r", "ada stopped in r"}, said.take())
 		require.Nil(t, y.timer, "nobody types, nothing runs")
@@ -159,7 +162,7 @@ func TestTyping(t *testing.T) {
 		y.start(bob)
 		y.close()
 		require.False(t, y.start(bob))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		require.Empty(t, said.take(), "after close")
 	})
 }

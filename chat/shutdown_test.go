@@ -51,7 +51,7 @@ func TestShutdown(t *testing.T) {
 			stopped <- a.chat.Shutdown(ctx)
 		}()
 		expect(t, bob, "server.draining")
-		bob.ExpectEnd(t)
+		require.Error(t, bob.ExpectEnd(t))
 		select {
 		case err := <-stopped:
 			t.Fatalf("Shutdown did not wait for a REST call: %v", err)
@@ -120,12 +120,13 @@ func TestLogsKeepSecrets(t *testing.T) {
 		s := chattest.Connect(t, a.URL, chattest.Options{Transport: transport, Auth: object{"token": token}})
 		call(t, s, "room.join", object{"room_id": "r"})
 		call(t, s, "message.send", object{"room_id": "r", "text": text})
-		refused(t, s, "message.send", object{"room_id": "r", "text": text + "fail"})
-		refused(t, s, "message.send", object{"room_id": "r", "text": text + "\x00"})
-		refused(t, s, "message.send", text)
-		refused(t, s, "message.send", object{"room_id": "r", "text": text + "panic"})
-		s.ExpectEnd(t)
-		chattest.ExpectRefused(t, a.URL, chattest.Options{Transport: transport, Auth: object{"token": token + "wrong"}})
+		for _, arg := range []any{object{"room_id": "r", "text": text + "fail"}, object{"room_id": "r", "text": text + "\x00"}, text} {
+			require.NotEmpty(t, refused(t, s, "message.send", arg).Code)
+		}
+		require.Equal(t, chat.CodeInternal, refused(t, s, "message.send", object{"room_id": "r", "text": text + "panic"}).Code)
+		require.Error(t, s.ExpectEnd(t))
+		refusal := chattest.ExpectRefused(t, a.URL, chattest.Options{Transport: transport, Auth: object{"token": token + "wrong"}})
+		require.Equal(t, "unauthorized", refusal.Message)
 		sid := s.Conn().Handshake().SID
 		a.poll(t, "GET", sid, nil)
 		a.poll(t, "GET", sid+"x", nil)

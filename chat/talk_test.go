@@ -235,7 +235,7 @@ func TestSameClientID(t *testing.T) {
 				object{"room_id": "r", "text": "once", "client_id": "same"})
 			var r reply
 			if err = errors.Join(err, args.Decode(0, &r)); err != nil || r.Status != "ok" {
-				failed <- fmt.Errorf("event: %v %w", r.Error, err)
+				failed <- fmt.Errorf("event: %s %w", args, err)
 			}
 			got <- r.Message
 		})

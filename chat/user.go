@@ -5,8 +5,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/echochat/echochat/store"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/echochat/echochat/store"
 )
 
 // User is somebody who talks. ID is what the app's own tables know the person by: it is what memberships and messages

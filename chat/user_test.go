@@ -47,8 +47,13 @@ func TestCheckUser(t *testing.T) {
 		t.Errorf("a user without a name: %+v, %v", u, err)
 	}
 	for _, u := range []User{
-		{}, {Name: "Ada"}, {ID: strings.Repeat("x", 129)}, {ID: "a\nb"}, {ID: "a", Name: "\u202e"},
-		{ID: "a", AvatarURL: strings.Repeat("x", 2049)}, {ID: "a", AvatarURL: "javascript:alert(1)"},
+		{},
+		{Name: "Ada"},
+		{ID: strings.Repeat("x", 129)},
+		{ID: "a\nb"},
+		{ID: "a", Name: "\u202e"},
+		{ID: "a", AvatarURL: strings.Repeat("x", 2049)},
+		{ID: "a", AvatarURL: "javascript:alert(1)"},
 	} {
 		if _, err := checkUser(u); err == nil {
 			t.Errorf("checkUser(%.60v) is let through", u)
