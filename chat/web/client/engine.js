@@ -174,7 +174,7 @@ class Engine extends Emitter {
   }
 
   #flush() {
-    if (this.upgrading || !this.transport.writable || !this.writeBuffer.length) return;
+    if (!this.transport.writable || !this.writeBuffer.length) return;
     this.transport.write(this.writeBuffer.splice(0, this.#batch()));
   }
 
@@ -199,7 +199,7 @@ class Engine extends Emitter {
 
   // close ends the session once everything written has left, unless hard.
   close(hard) {
-    const pending = this.upgrading || this.writeBuffer.length || !this.transport?.writable;
+    const pending = this.writeBuffer.length || !this.transport?.writable;
     if (this.readyState === "open" && pending && !hard) this.readyState = "closing";
     else if (this.readyState !== "closing" || hard) this.#closed("forced close", undefined, hard);
     return this;

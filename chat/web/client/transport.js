@@ -132,10 +132,7 @@ class PollingTransport {
     }
     this.#polling = false;
     if (this.#closed) return this.#late(text);
-    for (const packet of text.split(SEPARATOR)) {
-      if (this.#closed) return;
-      this.handler.packet(packet);
-    }
+    for (const packet of text.split(SEPARATOR)) this.handler.packet(packet);
     if (this.#paused) this.#settle();
     else if (!this.#closed) this.#poll();
   }
