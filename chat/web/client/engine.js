@@ -9,7 +9,7 @@ const TRANSPORTS = { __proto__: null, polling: PollingTransport, websocket: WebS
 const MAX_DELAY = 2 ** 31 - 1;
 
 const describe = (packet) => typeof packet === "string"
-  ? { type: KINDS[packet[0]], data: packet.slice(1) || undefined } : { type: "message", data: packet };
+  ? { type: KINDS[packet[0]] || "message", data: packet.slice(1) || undefined } : { type: "message", data: packet };
 
 class Engine extends Emitter {
   upgrading = false;

@@ -59,13 +59,14 @@ class Socket extends Emitter {
     return this;
   }
 
-  // #ask sends CONNECT, once per connection. The answer of an `auth` function is of no use to a later connection.
+  // #ask sends CONNECT, once per connection. An `auth` function that answers twice, or for a connection that is over, is not heard.
   #ask() {
     const { engine } = this.io;
-    if (this.#asked === engine) return;
-    this.#asked = engine;
+    if (this.#asked?.engine === engine) return;
+    const asked = this.#asked = { engine, sent: false };
     const send = (auth) => {
-      if (this.#asked !== engine || this.io.engine !== engine || !this.active) return;
+      if (this.#asked !== asked || asked.sent) return;
+      asked.sent = true;
       this.#packet(CONNECT, this.#pid ? { pid: this.#pid, offset: this.#offset, ...auth } : auth);
     };
     if (typeof this.auth === "function") this.auth(send);

@@ -215,7 +215,7 @@ test("waits longer and longer between attempts, at random, up to the maximum", (
   })();
 });
 
-test("an answer of an auth function that comes after the connection was lost is not used", async (t) => {
+test("an auth function is heard once, and not after the connection was lost", async (t) => {
   const WebSocket = fakeWebSocket(), asked = [];
   const socket = io("http://fake", {
     forceNew: true, transports: ["websocket"], WebSocket, reconnectionDelay: 1, reconnectionDelayMax: 1, auth: (send) => asked.push(send),
@@ -227,9 +227,14 @@ test("an answer of an auth function that comes after the connection was lost is 
   await until("second connection", () => WebSocket.instances[1]?.readyState === 1);
   WebSocket.instances[1].say(handshake());
   asked[0]({ n: 1 });
+  socket.connect();
   asked[1]({ n: 2 });
+  asked[1]({ n: 3 });
   await until("CONNECT", () => WebSocket.instances[1].sent.length);
-  assert.deepEqual(WebSocket.instances[1].sent, ['40{"n":2}']);
+  socket.emit("after it");
+  WebSocket.instances[1].say('40{"sid":"id"}');
+  await until("event", () => WebSocket.instances[1].sent.length > 1);
+  assert.deepEqual(WebSocket.instances[1].sent, ['40{"n":2}', '42["after it"]']);
 });
 
 test("a heartbeat that was missed while timers slept is noticed at the next event", async (t) => {
