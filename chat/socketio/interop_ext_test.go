@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/echochat/echochat/chat/socketio"
 	"github.com/echochat/echochat/chat/web"
 )
 
@@ -27,7 +28,9 @@ func TestInterop(t *testing.T) {
 			t.Run(client+"/"+transport, func(t *testing.T) {
 				t.Parallel()
 				url := serveInterop(t)
-				runNode(t, "run.mjs", "--client", client, "--transport", transport, "--url", url, "--own", url+"/socket.io/socket.io.esm.min.js")
+				recoveryURL := serveInterop(t, socketio.WithRecovery(socketio.Recovery{MaxDisconnection: time.Minute}))
+				runNode(t, "run.mjs", "--client", client, "--transport", transport, "--url", url, "--recovery-url", recoveryURL,
+					"--own", url+"/socket.io/socket.io.esm.min.js")
 			})
 		}
 	}
@@ -41,10 +44,12 @@ func TestInteropReference(t *testing.T) {
 	own := filepath.Join(t.TempDir(), "client.mjs")
 	require.NoError(t, os.WriteFile(own, script.Body, 0o600))
 	for _, client := range []string{"stock", "stock-4.0", "own"} {
-		t.Run(client, func(t *testing.T) {
-			t.Parallel()
-			runNode(t, "run.mjs", "--client", client, "--transport", "all", "--reference", "--own", own)
-		})
+		for _, transport := range []string{"default", "polling", "websocket"} {
+			t.Run(client+"/"+transport, func(t *testing.T) {
+				t.Parallel()
+				runNode(t, "run.mjs", "--client", client, "--transport", transport, "--reference", "--own", own)
+			})
+		}
 	}
 }
 
@@ -59,9 +64,9 @@ func TestInteropTutorial(t *testing.T) {
 }
 
 // serveInterop starts a server for the behaviours and returns its address.
-func serveInterop(t *testing.T) (url string) {
+func serveInterop(t *testing.T, opts ...socketio.Option) (url string) {
 	t.Helper()
-	srv, err := newInteropServer()
+	srv, err := newInteropServer(opts...)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", srv)

@@ -19,8 +19,8 @@ type interopServer struct {
 	*socketio.Server
 
 	mu      sync.Mutex
-	left    map[string]departure      // by socket id
-	waiting map[string][]socketio.Ack // by the id of the socket whose end is asked for
+	left    map[string]departure    // by socket id
+	waiting map[string]socketio.Ack // by the id of the socket whose end is asked for
 	flaky   map[string]bool
 }
 
@@ -31,14 +31,14 @@ type departure struct {
 }
 
 func newInteropServer(opts ...socketio.Option) (*interopServer, error) {
-	srv, err := socketio.New(append(opts, socketio.WithPingInterval(time.Second), socketio.WithPingTimeout(2*time.Second))...)
+	srv, err := socketio.New(append(opts, socketio.WithPingInterval(time.Second), socketio.WithPingTimeout(3*time.Second))...)
 	if err != nil {
 		return nil, err
 	}
 	s := &interopServer{
 		Server:  srv,
 		left:    make(map[string]departure),
-		waiting: make(map[string][]socketio.Ack),
+		waiting: make(map[string]socketio.Ack),
 		flaky:   make(map[string]bool),
 	}
 	s.facts()
@@ -195,22 +195,28 @@ func (s *interopServer) endings() {
 		sock.OnDisconnect(func(socketio.Reason) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			for _, ack := range s.waiting[sock.ID()] {
-				_ = ack.Send(s.left[sock.ID()])
-			}
-			delete(s.waiting, sock.ID())
+			s.tell(sock.ID())
 		})
 	})
 	s.Handle("reason", func(_ context.Context, _ *socketio.Socket, args socketio.Args, ack socketio.Ack) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		id := texts(args, 0)[0]
-		if departure, ok := s.left[id]; ok {
-			_ = ack.Send(departure)
-			return
-		}
-		s.waiting[id] = append(s.waiting[id], ack)
+		s.waiting[id] = ack
+		s.tell(id)
 	})
+}
+
+// tell answers who asked for the end of a socket, once it is known. What was told is forgotten: a socket may come back.
+func (s *interopServer) tell(id string) {
+	departure, left := s.left[id]
+	ack, asked := s.waiting[id]
+	if !left || !asked {
+		return
+	}
+	_ = ack.Send(departure)
+	delete(s.left, id)
+	delete(s.waiting, id)
 }
 
 func (s *interopServer) namespaces() {
@@ -237,8 +243,11 @@ func (s *interopServer) namespaces() {
 			return err
 		})
 	})
-	for _, nsp := range []*socketio.Namespace{s.Of("/plain"), members, guarded} {
+	plain, quiet := s.Of("/plain"), s.Of("/quiet")
+	for _, nsp := range []*socketio.Namespace{plain, members, guarded} {
 		nsp.OnConnection(hello)
+	}
+	for _, nsp := range []*socketio.Namespace{plain, quiet, members, guarded} {
 		nsp.Handle("echo", echo)
 		nsp.Handle("all here", allHere)
 		nsp.Handle("disconnect me", disconnect)

@@ -23,6 +23,9 @@ export const bytes = (value) => {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, bytes(each)]));
 };
 
+// How long an answer may take. Long, because tests run on busy machines; what is there sooner is not waited for.
+const patience = 15000;
+
 export class Context {
   #ends = [];
 
@@ -56,10 +59,15 @@ export class Context {
 
   async connected(socket) {
     if (socket.connected) return socket;
-    return within(5000, "connect", new Promise((resolve, reject) => {
+    return within(patience, "connect", new Promise((resolve, reject) => {
       socket.once("connect", () => resolve(socket));
       socket.once("connect_error", reject);
     }));
+  }
+
+  // back waits for a connection, however many attempts fail before.
+  async back(socket) {
+    if (!socket.connected) await this.event(socket, "connect");
   }
 
   async proxy(url = this.url) {
@@ -77,13 +85,13 @@ export class Context {
   }
 
   // event resolves with the arguments of the next event of that name.
-  event(socket, name, ms = 5000) {
+  event(socket, name, ms = patience) {
     return within(ms, `event "${name}"`, new Promise((resolve) => socket.once(name, (...args) => resolve(args))));
   }
 
   // ask emits with an acknowledgement and resolves with its arguments.
   ask(socket, ...args) {
-    return within(5000, `ack of "${args[0]}"`, new Promise((resolve) => socket.emit(...args, (...answer) => resolve(answer))));
+    return within(patience, `ack of "${args[0]}"`, new Promise((resolve) => socket.emit(...args, (...answer) => resolve(answer))));
   }
 
   // collect gathers the arguments of all events of a name from now on.
@@ -98,7 +106,7 @@ export class Context {
     for (const socket of sockets) await this.ask(socket, ...this.barrier);
   }
 
-  async until(what, condition, ms = 5000) {
+  async until(what, condition, ms = patience) {
     for (const end = Date.now() + ms; !condition();) {
       if (Date.now() > end) assert.fail(`not within ${ms} ms: ${what}`);
       await sleep(5);

@@ -7,7 +7,7 @@ const listen = (server) => new Promise((resolve) => server.listen(0, "127.0.0.1"
 
 // start returns the addresses of two servers, the second with connection state recovery.
 export const start = async () => {
-  const options = { pingInterval: 1000, pingTimeout: 2000, cors: { origin: "*" } };
+  const options = { pingInterval: 1000, pingTimeout: 3000, cors: { origin: "*" } };
   const elsewhere = (_, response) => response.writeHead(404).end();
   const servers = [http.createServer(elsewhere), http.createServer(elsewhere)];
   const ios = [
@@ -26,6 +26,14 @@ const handle = (io) => {
   const left = new Map(); // socket id -> {reason, rooms}
   const waiting = new Map(); // socket id -> ack of whoever asked for it
   const flaky = new Set();
+
+  // tell answers who asked for the end of a socket, once it is known. What was told is forgotten: a socket may come back.
+  const tell = (id) => {
+    if (!left.has(id) || !waiting.has(id)) return;
+    waiting.get(id)(left.get(id));
+    left.delete(id);
+    waiting.delete(id);
+  };
 
   io.on("connection", (socket) => {
     socket.emit("hello", "world", socket.id);
@@ -83,20 +91,21 @@ const handle = (io) => {
     // Ends.
     socket.on("disconnect me", (close) => socket.disconnect(close));
     socket.on("disconnecting", (reason) => left.set(socket.id, { reason, rooms: [...socket.rooms].filter((room) => room !== socket.id) }));
-    socket.on("disconnect", () => {
-      waiting.get(socket.id)?.(left.get(socket.id));
-      waiting.delete(socket.id);
+    socket.on("disconnect", () => tell(socket.id));
+    socket.on("reason", (id, ack) => {
+      waiting.set(id, ack);
+      tell(id);
     });
-    socket.on("reason", (id, ack) => left.has(id) ? ack(left.get(id)) : waiting.set(id, ack));
   });
 
   const echo = (socket) => {
-    socket.emit("hello", socket.nsp.name);
+    if (socket.nsp.name !== "/quiet") socket.emit("hello", socket.nsp.name);
     socket.on("echo", (...args) => args.pop()(...args));
     socket.on("all here", (text) => socket.nsp.emit("said", text));
     socket.on("disconnect me", (close) => socket.disconnect(close));
   };
   io.of("/plain").on("connection", echo);
+  io.of("/quiet").on("connection", echo);
   io.of(/^\/room-\d+$/).on("connection", echo);
 
   io.of("/members").use((socket, next) => {

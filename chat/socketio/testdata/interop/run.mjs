@@ -102,7 +102,7 @@ const runAll = async (setup) => {
     const context = new Context(setup);
     const began = Date.now();
     try {
-      await within(20000, behaviour.name, behaviour.run(context));
+      await within(60000, behaviour.name, behaviour.run(context));
       held++;
       console.log(`holds  ${behaviour.name} (${Date.now() - began} ms)`);
     } catch (err) {

@@ -165,7 +165,7 @@ export const chat = [
       proxy.refuse(true);
       for (const text of ["missed", "missed, too"]) await request(t, bob, "message.send", { room_id, text });
       proxy.refuse(false);
-      await t.connected(ada);
+      await t.back(ada);
       const { messages, resync } = await request(t, ada, "room.join", { room_id, after: 1 });
       assert.deepEqual([texts(messages), resync], [["missed", "missed, too"], undefined]);
     },

@@ -180,7 +180,7 @@ export const connection = [
       proxy.refuse(false);
       const [attempt] = await again;
       assert.ok(attempt >= 1);
-      await t.connected(socket);
+      await t.back(socket);
     },
   },
   {

@@ -71,7 +71,7 @@ export const endings = [
       assert.equal((await end)[0], "forced close");
       assert.equal(socket.active, true);
       assert.deepEqual(await again, [1]);
-      await t.connected(socket);
+      await t.back(socket);
       assert.notEqual(socket.id, id);
       assert.ok(lost.includes(await t.reason(id)));
     },
@@ -88,7 +88,7 @@ export const endings = [
       assert.ok(lost.includes(reason), reason);
       if (t.features.has("details")) assert.notEqual(details, undefined);
       await again;
-      await t.connected(socket);
+      await t.back(socket);
       assert.notEqual(socket.id, id);
       await t.settled(socket);
       assert.ok([...lost, "ping timeout"].includes(await t.reason(id)));
@@ -104,8 +104,8 @@ export const endings = [
       const end = t.event(plain, "disconnect");
       await t.cutOff(proxy, main);
       await end;
-      await t.connected(main);
-      await t.connected(plain);
+      await t.back(main);
+      await t.back(plain);
       await t.settled(main, plain);
     },
   },
@@ -130,7 +130,7 @@ export const endings = [
       await t.upgraded(socket);
       const { id } = socket;
       proxy.silence(true);
-      assert.equal((await t.event(socket, "disconnect", 8000))[0], "ping timeout");
+      assert.equal((await t.event(socket, "disconnect"))[0], "ping timeout");
       assert.equal(await t.reason(id), "ping timeout");
     },
   },

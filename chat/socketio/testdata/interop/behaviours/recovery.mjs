@@ -11,13 +11,16 @@ const recoverable = async (t) => {
   return { proxy, socket };
 };
 
-// interrupt cuts the connection, lets something happen meanwhile, and waits until the socket is back.
-const interrupt = async (t, proxy, socket, meanwhile = async () => {}) => {
+// interrupt cuts the connection, lets something happen meanwhile, and waits until the socket is back. Node's server cannot
+// recover a socket of which it does not know yet that it is gone, so another socket asks for that.
+const interrupt = async (t, proxy, socket, other, meanwhile) => {
+  const { id } = socket;
   await t.cutOff(proxy, socket);
   proxy.refuse(true);
+  if (socket.nsp === "/") await t.ask(other, "reason", id);
   await meanwhile();
   proxy.refuse(false);
-  await t.connected(socket);
+  await t.back(socket);
 };
 
 // heard gathers what was said, without the position that the server appends to each event.
@@ -40,7 +43,7 @@ export const recovery = [
       const { id } = socket, said = heard(t, socket);
       other.emit("to", "r", "before");
       await t.settled(other, socket);
-      await interrupt(t, proxy, socket, async () => {
+      await interrupt(t, proxy, socket, other, async () => {
         for (let i = 0; i < 20; i++) other.emit("to", i % 2 ? "r" : "elsewhere", i);
         other.emit("all", "to all");
         await t.settled(other);
@@ -66,7 +69,7 @@ export const recovery = [
       other.emit("all", 0);
       await t.settled(other, socket);
       for (let i = 1; i <= 3; i++) {
-        await interrupt(t, proxy, socket, async () => {
+        await interrupt(t, proxy, socket, other, async () => {
           other.emit("all", i);
           await t.settled(other);
         });
@@ -86,7 +89,7 @@ export const recovery = [
       const said = heard(t, socket);
       other.emit("all", "before");
       await t.settled(other, socket);
-      await interrupt(t, proxy, socket, async () => {
+      await interrupt(t, proxy, socket, other, async () => {
         other.emit("all", { data: new Uint8Array([1, 2, 3]) });
         await t.settled(other);
       });
@@ -114,11 +117,11 @@ export const recovery = [
     beyond: true,
     async run(t) {
       const proxy = await t.proxy(t.recoveryURL);
-      const socket = await t.connect("/plain-recovery", {}, proxy.url);
+      const socket = await t.connect("/quiet", {}, proxy.url);
       await t.upgraded(socket);
-      const other = await t.connect("/plain-recovery", {}, t.recoveryURL);
+      const other = await t.connect("/quiet", {}, t.recoveryURL);
       const said = heard(t, socket), { id } = socket;
-      await interrupt(t, proxy, socket, async () => {
+      await interrupt(t, proxy, socket, other, async () => {
         other.emit("all here", "first ever");
         await t.settled(other);
       });
@@ -144,7 +147,7 @@ export const recovery = [
       other.emit("all", "missed");
       await t.settled(other);
       proxy.silence(false);
-      await t.connected(socket);
+      await t.back(socket);
       assert.equal(socket.recovered, true);
       assert.equal(socket.id, id);
       await t.settled(socket);

@@ -117,7 +117,7 @@ export const rooms = [
     async run(t) {
       const { sockets } = await crowd(t, ["r"], ["r"], []);
       for (const [i, socket] of sockets.entries()) socket.on("question", (ack) => ack(i));
-      assert.deepEqual(await t.ask(sockets[2], "poll room", "r", 2000), [false, [0, 1]]);
+      assert.deepEqual(await t.ask(sockets[2], "poll room", "r", 10000), [false, [0, 1]]);
     },
   },
   {
@@ -125,8 +125,8 @@ export const rooms = [
     async run(t) {
       const { sockets } = await crowd(t, ["r"], ["r"], []);
       sockets[0].on("question", (ack) => ack("here"));
-      assert.deepEqual(await t.ask(sockets[2], "poll room", "r", 200), [true, ["here"]]);
-      assert.deepEqual(await t.ask(sockets[2], "poll room", "nobody is here", 200), [false, []]);
+      assert.deepEqual(await t.ask(sockets[2], "poll room", "r", 1000), [true, ["here"]]);
+      assert.deepEqual(await t.ask(sockets[2], "poll room", "nobody is here", 1000), [false, []]);
     },
   },
   {

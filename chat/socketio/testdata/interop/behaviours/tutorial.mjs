@@ -79,7 +79,7 @@ export const tutorial = [
       const socket = await t.connect("/", {}, proxy.url);
       await t.upgraded(socket);
       await t.cutOff(proxy, socket);
-      await t.connected(socket);
+      await t.back(socket);
       socket.emit("chat message", "again");
       assert.deepEqual(await t.event(socket, "chat message"), ["again"]);
     },
