@@ -178,6 +178,12 @@ func (c *Conn) sayGoodbye(ws *websocket.Conn) {
 
 // fail ends the connection for a reason; the first one counts.
 func (c *Conn) fail(err error) {
+	c.end(err)
+	c.release()
+}
+
+// end tells everybody that the connection is over. Nothing is received after it.
+func (c *Conn) end(err error) {
 	c.mu.Lock()
 	if c.err != nil {
 		c.mu.Unlock()
@@ -187,23 +193,28 @@ func (c *Conn) fail(err error) {
 		err = ErrClosed
 	}
 	c.err = err
-	ws := c.ws
 	sockets := make([]*Socket, 0, len(c.sockets))
 	for _, s := range c.sockets {
 		sockets = append(sockets, s)
 	}
 	c.mu.Unlock()
-
-	c.cancel()
 	for _, s := range sockets {
 		s.end(err)
 	}
 	c.packets.close(err)
+	close(c.done)
+}
+
+// release stops what still reads and writes.
+func (c *Conn) release() {
+	c.cancel()
+	c.mu.Lock()
+	ws := c.ws
+	c.mu.Unlock()
 	if ws != nil {
 		_ = ws.Close()
 	}
 	c.http.CloseIdleConnections()
-	close(c.done)
 }
 
 func (c *Conn) address(t Transport) string {

@@ -11,10 +11,13 @@ func (c *Conn) Reset() {
 	c.wire.reset()
 }
 
-// Vanish makes the client disappear without a word: from now on nothing it
-// writes leaves, nothing that comes is read, and no connection is closed. Only
-// the server's own clock can notice. [Conn.Close] frees the sockets.
-func (c *Conn) Vanish() { c.wire.vanish() }
+// Vanish makes the client disappear without a word: for the client the
+// connection is over, but nothing is closed, so that only the server's own clock
+// can notice. [Conn.Close] frees what is left.
+func (c *Conn) Vanish() {
+	c.wire.vanish()
+	c.end(ErrCut)
+}
 
 // HalfClose closes the sending side of every TCP connection and goes on
 // reading.

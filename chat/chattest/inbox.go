@@ -23,8 +23,10 @@ func newInbox[T any]() *inbox[T] {
 func (q *inbox[T]) put(item T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.items = append(q.items, item)
-	q.signal()
+	if q.err == nil {
+		q.items = append(q.items, item)
+		q.signal()
+	}
 }
 
 // close lets readers finish what is there and then get err.

@@ -234,17 +234,19 @@ func (s *Socket) received(m *message) error {
 		return fmt.Errorf("chattest: event without a name: %.60q", m.data)
 	}
 	args.list = args.list[1:]
-	e := Event{Name: name, Args: args, AckID: m.id, socket: s}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return nil // it came too late: the client has begun to reconnect
+	}
 	// The stock client keeps the last argument of every event that wants no
 	// ack, if it is a string, once it has a private id.
 	if last := args.Len() - 1; s.pid != "" && m.id < 0 && last >= 0 {
 		var offset string
 		if args.Decode(last, &offset) == nil {
-			s.mu.Lock()
 			s.offset = offset
-			s.mu.Unlock()
 		}
 	}
-	s.events.put(e)
+	s.events.put(Event{Name: name, Args: args, AckID: m.id, socket: s})
 	return nil
 }

@@ -204,6 +204,7 @@ func TestNodeCutsAndRecovery(t *testing.T) {
 				require.NotEmpty(t, s.Offset())
 
 				cut(s.Conn())
+				require.ErrorIs(t, s.ExpectEnd(t), chattest.ErrCut)
 				witness.ExpectAck(t, "to room", room, "two")
 				witness.ExpectAck(t, "await end", s.ID())
 				again := s.ExpectReconnect(t)
