@@ -30,6 +30,7 @@ type config struct {
 	transports                []string
 	noUpgrades                bool
 	origins                   []string
+	trustForwardedProto       bool
 	cookie                    *http.Cookie
 	gate                      func(*http.Request) error
 	verify                    func(*Handshake, *http.Request) bool
@@ -173,6 +174,13 @@ func WithoutUpgrades() Option {
 // Defaults to the same origin alone.
 func WithOrigins(origins ...string) Option {
 	return func(c *config) error { c.origins = append([]string(nil), origins...); return nil }
+}
+
+// WithTrustForwardedProto takes the scheme of the server's own origin from X-Forwarded-Proto. It is for a server behind a
+// proxy that ends TLS and overwrites that header: without it, the pages of https://example.com are of another origin
+// than the server, which sees plain HTTP, and need [WithOrigins].
+func WithTrustForwardedProto() Option {
+	return func(c *config) error { c.trustForwardedProto = true; return nil }
 }
 
 // WithCookie makes the server set a cookie with the connection's id in the answer to the handshake, for load

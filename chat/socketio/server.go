@@ -72,12 +72,14 @@ func (s *Server) engineConfig() engineio.Config {
 		MaxBufferPackets: s.config.maxBufferPackets,
 		DisableUpgrades:  s.config.noUpgrades,
 		Origins:          s.config.origins,
-		Cookie:           s.config.cookie,
-		Gate:             s.config.gate,
-		Identity:         s.config.identity,
-		OnSession:        func(session *engineio.Session) engineio.Handler { return newConn(s, session) },
-		OnError:          s.connectionRefused,
-		Logger:           s.config.logger,
+
+		TrustForwardedProto: s.config.trustForwardedProto,
+		Cookie:              s.config.cookie,
+		Gate:                s.config.gate,
+		Identity:            s.config.identity,
+		OnSession:           func(session *engineio.Session) engineio.Handler { return newConn(s, session) },
+		OnError:             s.connectionRefused,
+		Logger:              s.config.logger,
 	}
 	for _, name := range s.config.transports {
 		cfg.Transports = append(cfg.Transports, engineio.Transport(name))
@@ -98,6 +100,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.engine.ServeHTTP(w, r)
 }
+
+// CheckOrigin reports whether the page that sent r may use the server ([WithOrigins]), for other routes that hold to the
+// same rules. The value is for Access-Control-Allow-Origin: empty if none is needed, "*" for a page that may not
+// send credentials.
+func (s *Server) CheckOrigin(r *http.Request) (allow string, ok bool) { return s.engine.CheckOrigin(r) }
 
 // Connections returns the number of open connections. One connection may be in several namespaces, or in none yet.
 func (s *Server) Connections() int { return s.engine.Sessions() }

@@ -105,6 +105,14 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// CheckOrigin reports whether the page that sent r may talk to the server, by the rules that every request of the
+// transports is held to, and the value that Access-Control-Allow-Origin needs then: empty if none is needed, "*" for a
+// page that may not send credentials.
+func (srv *Server) CheckOrigin(r *http.Request) (allow string, ok bool) {
+	v := srv.origins.check(r)
+	return v.cross, v.allowed
+}
+
 // refuseHost answers for a host that gives the handler no access to the connection.
 func (srv *Server) refuseHost(w http.ResponseWriter) {
 	const message = "the response writer hides the connection (http.TimeoutHandler, Echo's middleware.Timeout): " +
