@@ -23,10 +23,10 @@ type Chat struct {
 	log      *slog.Logger
 	store    *store.Store
 	server   *socketio.Server
-	origins  originPolicy
 	presence *presence
 	typing   *typing
 	routes   routes
+	advised  sync.Map // what the operator was told, once each
 
 	draining atomic.Bool
 	stopping sync.Once
@@ -45,14 +45,16 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 		return nil, err
 	}
 	c := &Chat{cfg: cfg, log: cfg.logger, store: st, idle: make(chan struct{})}
-	if c.origins, err = newOriginPolicy(cfg.origins); err != nil {
-		return nil, err
-	}
 	c.presence = newPresence(cfg.presenceGrace, c.announcePresence)
 	c.typing = newTyping(cfg.typingExpiry, c.announceStopped)
 	if c.server, err = socketio.New(c.transport()...); err != nil {
 		return nil, fmt.Errorf("chat: WithTransport: %w", err)
 	}
+	c.server.OnConnectionError(func(e socketio.ConnectionError) {
+		if origin := e.Header.Get("Origin"); origin != "" && e.Status == http.StatusForbidden {
+			c.refusedOrigin(origin)
+		}
+	})
 	c.listen()
 	st.OnCommit(c.deliver)
 	return c, nil
@@ -73,6 +75,9 @@ func (c *Chat) transport() []socketio.Option {
 	if len(c.cfg.origins) > 0 {
 		opts = append(opts, socketio.WithOrigins(c.cfg.origins...))
 	}
+	if c.cfg.tlsProxy {
+		opts = append(opts, socketio.WithTrustForwardedProto())
+	}
 	return opts
 }
 
@@ -83,6 +88,19 @@ const connectTime = 10 * time.Second
 func verify(h *socketio.Handshake, r *http.Request) bool {
 	id, ok := h.Identity.(*identity)
 	return ok && id.owns(identityOf(r))
+}
+
+// refusedOrigin tells the operator how to let a page in that was refused. The first one will do: the rest may be anybody's.
+func (c *Chat) refusedOrigin(origin string) {
+	c.advise("a page of another origin was refused: list its origin with WithOrigins, or, behind a proxy that ends TLS, use WithTLSProxy",
+		"origin", origin)
+}
+
+// advise logs what an operator can do about something, once.
+func (c *Chat) advise(what string, args ...any) {
+	if _, told := c.advised.LoadOrStore(what, struct{}{}); !told {
+		c.log.Warn("chat: advice", append([]any{"what", what}, args...)...)
+	}
 }
 
 // Server returns the Socket.IO server beneath, for events and namespaces of the app's own. The chat lives in the main

@@ -47,7 +47,7 @@ func (c *Chat) welcomeGuest(ec echo.Context) (id string) {
 	ec.SetCookie(&http.Cookie{ //nolint:gosec // Secure where there is TLS; plain HTTP on a home network should work too
 		Name: guestCookie, Value: base64.RawURLEncoding.EncodeToString(secret), Path: "/",
 		MaxAge: int(guestCookieAge / time.Second), HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		Secure: ec.Request().TLS != nil,
+		Secure: ec.Request().TLS != nil || c.cfg.tlsProxy && ec.Scheme() == "https",
 	})
 	return guestID(secret)
 }

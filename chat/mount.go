@@ -35,7 +35,6 @@ var anyMethod = [...]string{
 type routes struct {
 	mounted atomic.Bool
 	paths   sync.Map // route pattern of Echo -> struct{}
-	warned  sync.Map // what an operator was told once
 }
 
 // Mount adds the chat's routes to r: the transport and its client script under WithPath, and REST under /chat/api/v1. A
@@ -152,21 +151,15 @@ func (c *Chat) checkMiddleware(ec echo.Context) error {
 	if r.ProtoMajor == 1 && !hijackable(ec.Response().Writer) {
 		const why = "a middleware in front of the chat takes the connection away, which WebSocket needs; " +
 			"with Echo's middleware.Timeout set its Skipper to the chat's Skipper, or use ContextTimeout in its place"
-		c.warnOnce(why)
+		c.advise(why)
 		return NewError(CodeInternal, why)
 	}
 	// CSRF lets GET through and leaves its token in the context. Browsers of today pass it by Sec-Fetch-Site.
 	if ec.Get("csrf") != nil && r.Header.Get(echo.HeaderSecFetchSite) == "" {
-		c.warnOnce("Echo's CSRF middleware is in front of the chat: clients other than browsers will be refused when they " +
+		c.advise("Echo's CSRF middleware is in front of the chat: clients other than browsers will be refused when they " +
 			"POST, because they cannot send its token; set CSRFConfig.Skipper to the chat's Skipper, which checks origins itself")
 	}
 	return nil
-}
-
-func (c *Chat) warnOnce(text string) {
-	if _, told := c.routes.warned.LoadOrStore(text, struct{}{}); !told {
-		c.log.Warn("chat: middleware in the way", "advice", text)
-	}
 }
 
 // hijackable reports whether http.ResponseController would find a Hijacker behind w.

@@ -22,6 +22,7 @@ type config struct {
 	hooks     []Hooks
 	path      string
 	origins   []string
+	tlsProxy  bool
 	logger    *slog.Logger
 	transport []socketio.Option
 
@@ -116,15 +117,25 @@ func WithPath(path string) Option {
 }
 
 // WithOrigins lets pages of other origins ("https://shop.example", scheme and port included) use the chat, with
-// credentials. "*" lets every page: only for a chat whose users do not sign in by cookie. Defaults to the same origin.
+// credentials. "*" lets every page do so without. Defaults to the same origin; see WithTLSProxy.
 func WithOrigins(origins ...string) Option {
 	return func(c *config) error {
 		if len(origins) == 0 {
 			return optionError("WithOrigins", "no origin is given")
 		}
+		if _, err := socketio.New(socketio.WithOrigins(origins...)); err != nil { // which starts nothing
+			return fmt.Errorf("chat: WithOrigins: %w", err)
+		}
 		c.origins = append(c.origins, origins...)
 		return nil
 	}
+}
+
+// WithTLSProxy says that the chat is behind a proxy that ends TLS and sets X-Forwarded-Proto, overwriting what a client has
+// sent. Without it, the pages of https://example.com are of another origin than a server that sees plain HTTP, and
+// need WithOrigins.
+func WithTLSProxy() Option {
+	return func(c *config) error { c.tlsProxy = true; return nil }
 }
 
 // WithLogger sets where the chat logs. No message text, token or session id is ever logged. Defaults to slog.Default().

@@ -95,15 +95,16 @@ func (c *Chat) rest(h restHandler) echo.HandlerFunc {
 func (c *Chat) checkOrigin(ec echo.Context) error {
 	r, header := ec.Request(), ec.Response().Header()
 	header.Add(echo.HeaderVary, echo.HeaderOrigin)
-	switch c.origins.judge(r) {
-	case same:
-	case listed:
-		header.Set(echo.HeaderAccessControlAllowOrigin, r.Header.Get(echo.HeaderOrigin))
-		header.Set(echo.HeaderAccessControlAllowCredentials, "true")
-	case open:
-		header.Set(echo.HeaderAccessControlAllowOrigin, "*")
-	default:
-		return Forbidden("This origin may not use the chat; list it with WithOrigins.")
+	allow, ok := c.server.CheckOrigin(r)
+	if !ok {
+		c.refusedOrigin(r.Header.Get(echo.HeaderOrigin))
+		return Forbidden("The pages of this origin may not use the chat.")
+	}
+	if allow != "" {
+		header.Set(echo.HeaderAccessControlAllowOrigin, allow)
+		if allow != "*" {
+			header.Set(echo.HeaderAccessControlAllowCredentials, "true")
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -279,4 +280,30 @@ func TestRESTRetryAfter(t *testing.T) {
 	require.Equal(t, chat.CodeInternal, e.Code)
 	require.NotContains(t, e.Message, "hunter2")
 	require.NotEmpty(t, e.RequestID)
+}
+
+// Behind a proxy that ends TLS, the pages of the same host are of the same origin, if the operator says so.
+func TestTLSProxy(t *testing.T) {
+	t.Parallel()
+	var logged syncBuffer
+	direct := newApp(t, chat.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
+	proxied := newApp(t, chat.WithTLSProxy())
+	for _, test := range []struct {
+		a    *app
+		page string // scheme of the page's origin
+		want int
+	}{{direct, "http", 200}, {direct, "https", 403}, {proxied, "https", 200}, {proxied, "http", 403}} {
+		origin := test.page + strings.TrimPrefix(test.a.URL, "http")
+		header := []string{"Origin", origin, "X-Forwarded-Proto", "https"}
+		status, err := test.a.rest(t.Context(), "Ada", "GET", "/me", nil, nil, header...)
+		require.NoError(t, err)
+		require.Equal(t, test.want, status, "REST: %s %v", test.page, test.a == proxied)
+		conn, err := chattest.Dial(t.Context(), test.a.URL,
+			chattest.Options{Transport: chattest.Polling, Header: http.Header{"Origin": {origin}, "X-Forwarded-Proto": {"https"}}})
+		require.Equal(t, test.want == 200, err == nil, "transport: %s %v", test.page, err)
+		if err == nil {
+			conn.Close()
+		}
+	}
+	require.Equal(t, 1, logged.count("WithTLSProxy"), "the operator is told, once")
 }
