@@ -41,8 +41,8 @@ type routes struct {
 // chat is mounted once.
 //
 // Of Echo's own middleware, Logger, Recover, Gzip, CORS, BodyLimit and ContextTimeout may be in front of it as they are.
-// CSRF needs Skipper, because a stock client cannot send its token; so does Timeout, which takes away what a WebSocket
-// needs: the handshake answers with an error that says so.
+// CSRF needs Skipper, because a stock client outside of a browser cannot send its token; so does Timeout, which takes
+// away what a WebSocket needs. Without it the handshake answers with an error that says so.
 func (c *Chat) Mount(r Router) error {
 	if r == nil {
 		return errors.New("chat: Mount: the router is nil")
@@ -154,10 +154,14 @@ func (c *Chat) checkMiddleware(ec echo.Context) error {
 		c.advise(why)
 		return NewError(CodeInternal, why)
 	}
-	// CSRF lets GET through and leaves its token in the context. Browsers of today pass it by Sec-Fetch-Site.
-	if ec.Get("csrf") != nil && r.Header.Get(echo.HeaderSecFetchSite) == "" {
-		c.advise("Echo's CSRF middleware is in front of the chat: clients other than browsers will be refused when they " +
-			"POST, because they cannot send its token; set CSRFConfig.Skipper to the chat's Skipper, which checks origins itself")
+	// CSRF lets GET through and leaves its token in the context; the POSTs of polling would be refused. Browsers of today
+	// pass it by Sec-Fetch-Site, and a WebSocket does not POST.
+	if ec.Get("csrf") != nil && r.Header.Get(echo.HeaderSecFetchSite) == "" &&
+		r.Header.Get(echo.HeaderXCSRFToken) == "" && ec.QueryParam("transport") == "polling" {
+		const why = "Echo's CSRF middleware is in front of the chat and would refuse what this client sends by polling, " +
+			"because the client cannot send its token; set CSRFConfig.Skipper to the chat's Skipper, which checks origins itself"
+		c.advise(why)
+		return NewError(CodeInternal, why)
 	}
 	return nil
 }
