@@ -17,8 +17,8 @@ import (
 // uses it again for another request.
 type Authenticator func(echo.Context) (User, error)
 
-// TokenAuthenticator says who is connecting from the "auth" payload of a Socket.IO CONNECT, as the client sent it: any JSON
-// value, nil when there was none. For REST it is {"token":"…"} with the bearer token. Its errors are those of Authenticator.
+// TokenAuthenticator says who is connecting from the "auth" payload of a Socket.IO CONNECT, as the client sent it: a JSON
+// object, nil when there was none. For REST it is {"token":"…"} with the bearer token. Its errors are those of Authenticator.
 type TokenAuthenticator func(ctx context.Context, auth json.RawMessage) (User, error)
 
 // identity is who an HTTP request comes from, as far as the request itself tells.

@@ -273,3 +273,26 @@ func TestTokenAuthContained(t *testing.T) {
 	defer cancel()
 	require.NoError(t, ada.Barrier(ctx))
 }
+
+// Pages of other origins are refused before anybody is asked who they are; those of listed ones may read why.
+func TestAuthAndOrigins(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	a := serve(t, onEcho, chat.WithOrigins("https://shop.example"), chat.WithAuth(func(echo.Context) (chat.User, error) {
+		asked.Add(1)
+		return chat.User{}, chat.Unauthorized("No.")
+	}))
+	for _, path := range []string{"/socket.io/?EIO=4&transport=polling", "/chat/api/v1/me"} {
+		for origin, want := range map[string]int{"https://evil.example": 403, "https://shop.example": 401} {
+			asked.Store(0)
+			req := request(t, "GET", a.URL+path)
+			req.Header.Set("Origin", origin)
+			res, err := http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, want, res.StatusCode, "%s %s", path, origin)
+			require.Equal(t, want == 401, asked.Load() == 1)
+			require.Equal(t, want == 401, res.Header.Get("Access-Control-Allow-Origin") == origin)
+		}
+	}
+}

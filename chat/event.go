@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/echochat/echochat/chat/socketio"
@@ -28,6 +29,12 @@ type request struct {
 	socket *socketio.Socket
 	user   User
 	after  func(context.Context) error // runs after the acknowledgement; may be nil
+}
+
+// subscribed reports whether the socket has joined a room, which it stays in only as long as its user is a member: the
+// answer to who may type there, without a look into the database.
+func (r *request) subscribed(roomID string) bool {
+	return slices.Contains(r.socket.Rooms(), roomKey(roomID))
 }
 
 // handle registers a chat event: it decodes the one argument, runs h, and acknowledges what h returns.
@@ -101,6 +108,8 @@ func (c *Chat) connect(ctx context.Context, s *socketio.Socket) error {
 	}
 	u, err := c.signIn(ctx, id, s.Handshake().Auth)
 	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+		defer cancel()
 		err = c.hookConnect(ctx, u, s)
 	}
 	if err != nil {

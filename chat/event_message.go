@@ -2,14 +2,13 @@ package chat
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/echochat/echochat/store"
 )
 
 func (c *Chat) onSend(ctx context.Context, r *request, a sendArgs) (messageAck, error) {
-	m, stored, err := c.send(ctx, r.user, a)
+	m, stored, err := c.send(ctx, r.user, a, r.subscribed(a.RoomID))
 	if err != nil {
 		return messageAck{}, err
 	}
@@ -18,9 +17,6 @@ func (c *Chat) onSend(ctx context.Context, r *request, a sendArgs) (messageAck, 
 	}
 	return messageAck{Message: m}, nil
 }
-
-// Whether a socket may type in a room needs no look into the database: it is in the transport's room as long as its user is
-// a member.
 
 func (c *Chat) onTypingStart(_ context.Context, r *request, a typingArgs) (emptyAck, error) {
 	if err := c.checkTyping(r, a); err != nil {
@@ -48,7 +44,7 @@ func (c *Chat) checkTyping(r *request, a typingArgs) error {
 	if len(a.ParentID) > maxMessageID || !printable(a.ParentID) {
 		return invalid("parent_id", "is not a message id")
 	}
-	if !slices.Contains(r.socket.Rooms(), roomKey(a.RoomID)) {
+	if !r.subscribed(a.RoomID) {
 		return notAMember()
 	}
 	return nil

@@ -128,7 +128,7 @@ func ExampleWithFilter() {
 			return nil
 		},
 		func(_ context.Context, d *chat.Draft) error {
-			if d.Room.ID == "announcements" && d.Sender.ID != "boss" {
+			if d.RoomID == "announcements" && d.Sender.ID != "boss" {
 				return chat.Reject("Only the boss writes here.")
 			}
 			return nil

@@ -15,7 +15,8 @@ import (
 type Hooks struct {
 	// Connect runs when a user has signed in, before the connection's first event.
 	Connect func(ctx context.Context, u User, s *socketio.Socket) error
-	// Disconnect runs once for each connection that Connect has let in. The reason is one of Socket.IO's own.
+	// Disconnect runs once for each connection that came about. (A client may be gone before that, although Connect has
+	// let it in.) The reason is one of package socketio's.
 	Disconnect func(ctx context.Context, u User, s *socketio.Socket, reason string)
 	// Join runs before a user becomes a member of a room, by whatever way.
 	Join func(ctx context.Context, u User, r Room) error

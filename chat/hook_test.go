@@ -25,8 +25,12 @@ func TestFilters(t *testing.T) {
 	onEach(t, func(t *testing.T, transport chattest.Transport) {
 		var limited atomic.Bool
 		a := newApp(t,
-			chat.WithFilter(func(_ context.Context, d *chat.Draft) error {
-				require.Equal(t, "r", d.Room.ID)
+			chat.WithFilter(func(ctx context.Context, d *chat.Draft) error {
+				for range 2 {
+					room, err := d.Room(ctx)
+					require.NoError(t, err)
+					require.Equal(t, "r", room.Name)
+				}
 				require.Equal(t, "Ada", d.Sender.Name)
 				switch {
 				case limited.Load():
@@ -40,7 +44,7 @@ func TestFilters(t *testing.T) {
 				case d.Text == "blank":
 					d.Text = ""
 				}
-				d.Sender, d.Room.ID, d.ClientID = chat.User{ID: "root"}, "other", "stolen" // ignored
+				d.Sender, d.RoomID, d.ClientID = chat.User{ID: "root"}, "other", "stolen" // ignored
 				return nil
 			}),
 			chat.WithFilter(func(_ context.Context, d *chat.Draft) error {

@@ -16,8 +16,10 @@ type Member struct {
 	Online   bool       `json:"online"` // whether the user has a connection, in this room or not
 }
 
-func memberOf(m store.Member) Member {
-	return Member{User: userOf(m.User, m.UserID), Role: m.Role, JoinedAt: m.JoinedAt.Time()}
+func (c *Chat) memberOf(m store.Member) Member {
+	return Member{
+		User: userOf(m.User, m.UserID), Role: m.Role, JoinedAt: m.JoinedAt.Time(), Online: c.presence.online(m.UserID),
+	}
 }
 
 // MemberPage is a page of members, ascending by user id.
@@ -35,8 +37,7 @@ func (c *Chat) Members(ctx context.Context, roomID, cursor string, limit int) (M
 	}
 	out := MemberPage{Members: make([]Member, len(page.Members)), NextCursor: page.Next}
 	for i, m := range page.Members {
-		out.Members[i] = memberOf(m)
-		out.Members[i].Online = c.presence.online(m.UserID)
+		out.Members[i] = c.memberOf(m)
 	}
 	return out, nil
 }
@@ -55,7 +56,7 @@ func (c *Chat) AddMember(ctx context.Context, roomID string, u User) (Member, er
 	row, err := c.store.Member(ctx, roomID, u.ID)
 	switch {
 	case err == nil:
-		return memberOf(row), nil
+		return c.memberOf(row), nil
 	case !errors.Is(err, store.ErrNotMember):
 		return Member{}, c.storeError("read member", err)
 	}
@@ -71,7 +72,7 @@ func (c *Chat) addMember(ctx context.Context, room Room, u User) (Member, error)
 	if err != nil {
 		return Member{}, c.storeError("add member", err)
 	}
-	m := memberOf(row)
+	m := c.memberOf(row)
 	if added {
 		c.announceAdded(room.ID, m)
 	}
@@ -115,6 +116,5 @@ func (c *Chat) removeMember(ctx context.Context, room Room, u User) error {
 }
 
 func (c *Chat) announceAdded(roomID string, m Member) {
-	m.Online = c.presence.online(m.User.ID)
 	c.emit(Event{Type: EventMemberAdded, RoomID: roomID, User: &m.User, Member: &m}, c.everyone(roomID, m.User.ID))
 }

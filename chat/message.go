@@ -83,7 +83,7 @@ func (c *Chat) Send(ctx context.Context, u User, n NewMessage) (Message, error) 
 	if err != nil {
 		return Message{}, err
 	}
-	m, stored, err := c.send(ctx, u, sendArgs(n))
+	m, stored, err := c.send(ctx, u, sendArgs(n), false)
 	if err != nil {
 		return Message{}, err
 	}
@@ -108,15 +108,16 @@ func (c *Chat) SendSystem(ctx context.Context, roomID, text string) (Message, er
 	return m, nil
 }
 
-// send stores a message of u. Stored is false when it was there already. Everyone in the room is told by deliver.
-func (c *Chat) send(ctx context.Context, u User, a sendArgs) (m Message, stored bool, err error) {
+// send stores a message of u, who with member is known to be one. Stored is false when it was there already. Everyone in
+// the room is told by deliver.
+func (c *Chat) send(ctx context.Context, u User, a sendArgs, member bool) (m Message, stored bool, err error) {
 	if err := c.checkSend(&a); err != nil {
 		return Message{}, false, err
 	}
 	// A sender who goes away right after sending has sent: the outcome is the database's alone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
-	if err := c.filter(ctx, u, &a); err != nil {
+	if err := c.filter(ctx, u, &a, member); err != nil {
 		if m, ok := c.sentBefore(ctx, u, a); ok {
 			return m, false, nil
 		}

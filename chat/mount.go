@@ -85,6 +85,10 @@ func (c *Chat) serveTransport(ec echo.Context) error {
 		c.server.ServeHTTP(w, r)
 		return nil
 	}
+	if _, ok := c.server.CheckOrigin(r); !ok {
+		c.server.ServeHTTP(w, r) // refuses it in the protocol's words; the authenticator need not be asked
+		return nil
+	}
 	handshake := r.URL.Query().Get("sid") == ""
 	if handshake {
 		if err := c.checkMiddleware(ec); err != nil {
@@ -93,6 +97,7 @@ func (c *Chat) serveTransport(ec echo.Context) error {
 	}
 	id, err := c.identify(ec, handshake)
 	if err != nil {
+		_ = c.checkOrigin(ec) // lets the page of a listed origin read why
 		return c.writeError(ec, err)
 	}
 	ctx, cancel := withoutDeadline(withIdentity(r.Context(), id))

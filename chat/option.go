@@ -154,11 +154,12 @@ func WithAuthTimeout(d time.Duration) Option {
 	return duration("WithAuthTimeout", d, time.Millisecond, func(c *config) { c.authTimeout = d })
 }
 
-// WithMaxTextBytes limits the text of one message, in bytes of UTF-8. Defaults to 64 KiB; WithMaxPayload is its ceiling.
+// WithMaxTextBytes limits the text of one message, in bytes of UTF-8. Defaults to 64 KiB; 1 MiB and WithMaxPayload are
+// its ceilings.
 func WithMaxTextBytes(n int) Option {
 	return func(c *config) error {
-		if n < 1 {
-			return optionError("WithMaxTextBytes", "must be at least 1")
+		if n < 1 || n > 1<<20 {
+			return optionError("WithMaxTextBytes", "must be from 1 to 1048576")
 		}
 		c.maxTextBytes = n
 		return nil

@@ -47,7 +47,7 @@ func (c *Chat) postMessage(ctx context.Context, ec echo.Context, u User) error {
 		}
 		a.ClientID = key
 	}
-	m, stored, err := c.send(ctx, u, a)
+	m, stored, err := c.send(ctx, u, a, false)
 	if err != nil {
 		return err
 	}

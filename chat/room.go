@@ -127,7 +127,9 @@ func (c *Chat) createRoom(ctx context.Context, n NewRoom) (Room, error) {
 	}
 	room := roomOf(r)
 	if n.Creator.ID != "" {
-		c.announceAdded(room.ID, Member{User: n.Creator, Role: store.RoleOwner, JoinedAt: room.CreatedAt})
+		c.announceAdded(room.ID, Member{
+			User: n.Creator, Role: store.RoleOwner, JoinedAt: room.CreatedAt, Online: c.presence.online(n.Creator.ID),
+		})
 	}
 	return room, nil
 }
@@ -154,7 +156,7 @@ func (c *Chat) roomFor(ctx context.Context, u User, roomID string) (Room, *Membe
 	m, err := c.store.Member(ctx, roomID, u.ID)
 	switch {
 	case err == nil:
-		member := memberOf(m)
+		member := c.memberOf(m)
 		return room, &member, nil
 	case !errors.Is(err, store.ErrNotMember):
 		return Room{}, nil, c.storeError("read member", err)
