@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -133,6 +134,9 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, e *ConnectionE
 		}{e.Code, e.Message})
 	}
 	srv.report(r, e)
+	if r.ContentLength != 0 { // net/http waits for a body that was not read
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
+	}
 	_ = srv.write(w, e.Status, body) // nothing is left to do for a client that is gone
 }
 

@@ -67,6 +67,7 @@ func (s *Session) poll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.polling.get, s.polling.waited = true, false
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a deadline of the host would cancel the request
 	q, err := s.await(r.Context())
 	// From here on the client may have its answer before this function returns, and may ask again.
 	s.polling.get = false

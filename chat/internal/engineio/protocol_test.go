@@ -2,9 +2,11 @@ package engineio
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -269,6 +271,18 @@ func TestProtocol(t *testing.T) {
 			p := ts.openPolling(t)
 			require.Equal(t, 200, p.post("4"+strings.Repeat("x", 999)).status)
 		}},
+		{"HTTP long-polling: a body that does not come", func(t *testing.T, ts *testServer) {
+			p := ts.openPolling(t)
+			c := ts.rawDial(t)
+			c.send("POST /engine.io/?" + p.query() + " HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n4he")
+			line, err := c.r.ReadString('\n')
+			require.NoError(t, err)
+			require.Contains(t, line, " 400 ")
+			require.Equal(t, ReasonTransportError, receive(t, ts.peer(t).closed, "the close"))
+			requireGone(t, p)
+			_, err = io.Copy(io.Discard, c.r)
+			require.NoError(t, err, "the connection is closed without waiting for the rest")
+		}},
 		{"WebSocket: more than maxPayload is refused", func(t *testing.T, ts *testServer) {
 			c := ts.openWebSocket(t)
 			peer := ts.peer(t)
@@ -320,7 +334,7 @@ func TestProtocol(t *testing.T) {
 	} {
 		t.Run(rule.name, func(t *testing.T) {
 			t.Parallel()
-			rule.test(t, newTestServer(t, Config{MaxPayload: 1000}))
+			rule.test(t, newTestServer(t, Config{MaxPayload: 1000, ReadTimeout: 200 * time.Millisecond}))
 		})
 	}
 }

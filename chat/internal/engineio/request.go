@@ -48,9 +48,11 @@ func (srv *Server) admit(r *http.Request, origin verdict) (*Session, *Connection
 		return nil, refusal(CodeUnknownTransport, "transport", q.transport)
 	}
 	if !origin.allowed {
-		srv.cfg.Logger.Warn("engineio: origin refused; see Config.Origins and Config.TrustForwardedProto",
-			"origin", cut(r.Header.Get("Origin")), "host", cut(r.Host), "sec-fetch-site", cut(r.Header.Get("Sec-Fetch-Site")))
+		srv.logOrigin(r)
 		return nil, refusal(CodeForbidden, "name", "ORIGIN", "origin", r.Header.Get("Origin"))
+	}
+	if r.Method == http.MethodGet && r.ContentLength != 0 {
+		return nil, refusal(CodeBadRequest, "name", "BODY") // nobody reads it, and a poll cannot end before it has come
 	}
 	if upgrade {
 		if transport != WebSocket {
@@ -87,6 +89,9 @@ func (srv *Server) admitHandshake(r *http.Request, q query, upgrade bool) *Conne
 	if q.eio != "4" {
 		return refusal(CodeUnsupportedProtocolVersion, "protocol", q.eio)
 	}
+	if len(r.URL.RawQuery)+len(r.URL.Path)+len(r.Host) > maxHeaderBytes { // they are kept
+		return refusal(CodeBadRequest, "name", "URI_TOO_LONG").withStatus(http.StatusRequestURITooLong)
+	}
 	srv.mu.RLock()
 	draining, full := srv.draining, srv.cfg.MaxSessions > 0 && srv.open >= srv.cfg.MaxSessions
 	srv.mu.RUnlock()
@@ -94,6 +99,16 @@ func (srv *Server) admitHandshake(r *http.Request, q query, upgrade bool) *Conne
 		return srv.unavailable()
 	}
 	return srv.gate(r)
+}
+
+// logOrigin tells the operator about a refused origin, once per second at most.
+func (srv *Server) logOrigin(r *http.Request) {
+	last, now := srv.warnOrigin.Load(), int64(srv.now())
+	if last != 0 && now-last < int64(time.Second) || !srv.warnOrigin.CompareAndSwap(last, now) {
+		return
+	}
+	srv.cfg.Logger.Warn("engineio: origin refused; see Config.Origins and Config.TrustForwardedProto",
+		"origin", cut(r.Header.Get("Origin")), "host", cut(r.Host), "sec-fetch-site", cut(r.Header.Get("Sec-Fetch-Site")))
 }
 
 // unavailable refuses a handshake while the server shuts down or is full.

@@ -63,6 +63,7 @@ func TestErrorCodes(t *testing.T) {
 		{"polling for a session on websocket", "GET", pollQuery + "&sid=" + ws.sid, 400, badRequest, "name=TRANSPORT_MISMATCH"},
 		{"post for a session on websocket", "POST", pollQuery + "&sid=" + ws.sid, 400, badRequest, "previousTransport=websocket"},
 		{"websocket without upgrade for a session", "GET", wsQuery + "&sid=" + p.sid, 400, badRequest, "name=TRANSPORT_MISMATCH"},
+		{"handshake with a query that is too long to keep", "GET", pollQuery + "&x=" + strings.Repeat("x", 20<<10), 414, badRequest, "name=URI_TOO_LONG"},
 		{"PUT for a session", "PUT", p.query(), 405, badRequest, "name=METHOD"},
 		{"DELETE for a session", "DELETE", p.query(), 405, badRequest, ""},
 	} {
@@ -89,6 +90,9 @@ func TestErrorCodes(t *testing.T) {
 	}
 	a := ts.do(t, "HEAD", pollQuery, "")
 	require.Equal(t, 400, a.status)
+	a = ts.do(t, "GET", pollQuery, "a body")
+	require.Equal(t, 400, a.status)
+	require.Equal(t, "BODY", ts.errors()[len(ts.errors())-1].Context["name"])
 
 	require.Equal(t, 200, p.post("4still here").status, "what was refused did not touch the session")
 	ws.write("4still here")
@@ -194,8 +198,8 @@ func TestVerify(t *testing.T) {
 	require.Equal(t, "alice", ts.peer(t).session.Handshake().Identity)
 	unknown := ts.do(t, "GET", pollQuery+"&sid=doesnotexist", "", "Authorization", "mallory")
 	for _, who := range []string{"mallory", "", "panic"} {
-		for _, method := range []string{"GET", "POST"} {
-			a := ts.do(t, method, p.query(), "4x", "Authorization", who)
+		for method, body := range map[string]string{"GET": "", "POST": "4x"} {
+			a := ts.do(t, method, p.query(), body, "Authorization", who)
 			require.Equal(t, unknown.status, a.status, who)
 			require.Equal(t, unknown.body, a.body, who)
 		}

@@ -34,10 +34,11 @@ type Server struct {
 	open     int
 	draining bool
 
-	wg       sync.WaitGroup // sessions, connections and their goroutines
-	cut      chan struct{}  // closed when Shutdown's context ends
-	cutOnce  sync.Once
-	warnHost sync.Once
+	wg         sync.WaitGroup // sessions, connections and their goroutines
+	cut        chan struct{}  // closed when Shutdown's context ends
+	cutOnce    sync.Once
+	warnHost   sync.Once
+	warnOrigin atomic.Int64 // now() of the last warning about an origin
 }
 
 // New returns a Server, or an error that names the setting at fault.
@@ -71,15 +72,12 @@ func New(cfg Config) (*Server, error) {
 
 // ServeHTTP answers a handshake, a poll, a POST or a WebSocket upgrade.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// A poll outlives the read and write timeouts of the host's server, so the deadlines must be ours to set. What
-	// does not even let them through, http.TimeoutHandler, hides the connection and cuts every poll.
-	rc := http.NewResponseController(w)
-	if rc.SetWriteDeadline(time.Time{}) != nil {
+	// A poll outlives the timeouts of the host's server, so the deadlines must be ours to set. What does not even let
+	// them through, http.TimeoutHandler, hides the connection and cuts every poll.
+	if http.NewResponseController(w).SetWriteDeadline(time.Time{}) != nil {
 		srv.refuseHost(w)
 		return
 	}
-	_ = rc.SetReadDeadline(time.Time{})
-
 	origin := srv.origins.check(r)
 	if r.Method == http.MethodOptions && origin.allowed {
 		origin.preflight(w, r)
