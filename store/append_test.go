@@ -241,6 +241,39 @@ func history(t testing.TB, st *store.Store, roomID string) (all []store.Message)
 	}
 }
 
+// Ids are the application's: whatever is in them is neither SQL nor the syntax of a list.
+func TestOddIDs(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, d storetest.Database) {
+		ctx, st := t.Context(), d.Store(t)
+		general(t, st)
+		ids := []string{`"`, `\`, `\"`, "{", "}", ",", "{}", "NULL", "'", "' OR 1=1 --", "%", "_", "$1", "?", " a", "a ", "a", "A", "ä", "💬", "\t\n"}
+		for _, id := range ids {
+			_, _, err := st.AddMember(ctx, "general", store.User{ID: id}, "")
+			require.NoError(t, err)
+		}
+		var wg sync.WaitGroup // at once, so that they come to stand in one list
+		for range 2 {
+			for _, id := range ids {
+				wg.Go(func() {
+					_, _, err := st.Append(ctx, store.Draft{RoomID: "general", Sender: store.User{ID: id}, ClientID: id, Text: id})
+					if err != nil {
+						t.Errorf("%q: %v", id, err)
+					}
+				})
+			}
+		}
+		wg.Wait()
+		all := history(t, st, "general")
+		require.Len(t, all, len(ids))
+		for _, m := range all {
+			require.Equal(t, m.SenderID, m.Text)
+			require.Equal(t, m.SenderID, m.ClientID)
+			require.Contains(t, ids, m.Text)
+		}
+	})
+}
+
 // Whoever is removed while sending sends nothing more once RemoveMember has returned.
 func TestRemovedMemberCannotAppend(t *testing.T) {
 	t.Parallel()

@@ -87,7 +87,7 @@ func (b *batch) lockRooms() error {
 	}
 	slices.Sort(ids)
 	for part := range portions(ids) {
-		err := b.query(of(b.sql.lock, len(part)), values(part), func(rows *sql.Rows) error {
+		err := b.query(of(b.sql.lock, len(part)), b.sql.list(part), func(rows *sql.Rows) error {
 			var id string
 			var c counter
 			if err := rows.Scan(&id, &c.lastSeq, &c.lastAt); err != nil {
@@ -109,21 +109,17 @@ func (b *batch) lookUp() error {
 	start := 0
 	var ids []string
 	for part := range portions(b.requests) {
-		args := make([]any, 0, 3*len(part))
-		for _, r := range part {
-			args = append(args, r.msg.RoomID, r.msg.SenderID, r.msg.ClientID)
-		}
-		err := b.query(of(b.sql.lookUp, len(part)), args, func(rows *sql.Rows) error {
+		err := b.query(of(b.sql.lookUp, len(part)), b.sql.table(part), func(rows *sql.Rows) error {
 			var i int
 			var k known
-			var existing sql.NullString
-			if err := rows.Scan(&i, &k.member, &existing); err != nil {
+			var member, existing sql.NullString
+			if err := rows.Scan(&i, &member, &existing); err != nil {
 				return err
 			}
-			if i += start; i >= len(b.known) { // one of those that fill the portion up
+			if i += start - 1; i >= len(b.known) { // one of those that fill the portion up
 				return nil
 			}
-			k.existing = existing.String
+			k.member, k.existing = member.Valid, existing.String
 			b.known[i] = k
 			if existing.Valid {
 				ids = append(ids, k.existing)
@@ -232,7 +228,7 @@ func (b *batch) advance() error {
 	}
 	for s, ids := range rooms {
 		for part := range portions(ids) {
-			_, err := b.tx.Statement.ConnPool.ExecContext(b.ctx, of(b.sql.advance, len(part)), values(part, s.by, int64(s.at))...)
+			_, err := b.tx.Statement.ConnPool.ExecContext(b.ctx, of(b.sql.advance, len(part)), b.sql.list(part, s.by, int64(s.at))...)
 			if err != nil {
 				return err
 			}
@@ -254,15 +250,6 @@ func (b *batch) query(query string, args []any, scan func(*sql.Rows) error) (err
 		}
 	}
 	return rows.Err()
-}
-
-// values makes arguments of a statement: first those that stand before the list, then the list.
-func values(list []string, before ...any) []any {
-	args := append(make([]any, 0, len(before)+len(list)), before...)
-	for _, v := range list {
-		args = append(args, v)
-	}
-	return args
 }
 
 // inOrder sorts messages so that those of a room ascend. They do unless some were found to be stored by an earlier attempt.

@@ -8,58 +8,101 @@ import (
 	"github.com/echochat/echochat/migrations"
 )
 
-// batchSQL has the statements of a batch besides its INSERT, for each length of list that portions makes: 1, 2, 4 … 256.
+// batchSQL has the statements of a batch besides its INSERT, for each length of list that portions makes: 1, 2, 4 … 256. PostgreSQL
+// takes lists as arrays, in statements that are the same for every length: it would plan a long list anew each time.
 type batchSQL struct {
 	lock, lookUp, advance [9]string
+
+	arrays bool
 }
 
 func newBatchSQL(d migrations.Dialect) batchSQL {
-	lock := " ORDER BY id FOR UPDATE"
-	if d == migrations.SQLite { // the transaction holds the lock on the whole file
-		lock = ""
-	}
-	var s batchSQL
+	s := batchSQL{arrays: d == migrations.Postgres}
 	for i := range s.lock {
 		n := 1 << i
-		list := " WHERE id IN (?" + strings.Repeat(", ?", n-1) + ")"
-		s.lock[i] = placeholders(d, "SELECT id, last_seq, last_message_at FROM chat_rooms"+list+lock)
-		s.lookUp[i] = placeholders(d, lookUpSQL(n))
-		s.advance[i] = placeholders(d, "UPDATE chat_rooms SET last_seq = last_seq + ?, last_message_at = ?"+list)
+		list, order := " WHERE id IN (?"+strings.Repeat(", ?", n-1)+")", " ORDER BY id FOR UPDATE"
+		switch d {
+		case migrations.Postgres:
+			s.lock[i] = "SELECT id, last_seq, last_message_at FROM chat_rooms WHERE id = ANY ($1::text[])" + order
+			s.lookUp[i] = lookUp + "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY v (room_id, user_id, client_id, i)"
+			s.advance[i] = "UPDATE chat_rooms SET last_seq = last_seq + $1, last_message_at = $2 WHERE id = ANY ($3::text[])"
+			continue
+		case migrations.SQLite: // the transaction holds the lock on the whole file
+			order = ""
+		}
+		s.lock[i] = "SELECT id, last_seq, last_message_at FROM chat_rooms" + list + order
+		s.lookUp[i] = lookUp + rows(n) + " v"
+		s.advance[i] = "UPDATE chat_rooms SET last_seq = last_seq + ?, last_message_at = ?" + list
 	}
 	return s
+}
+
+// lookUp asks about requests, given as a table v numbered from 1. Each database answers a subquery per request from the unique index; for
+// a join, or for a list of rows after IN, some read a whole table when there are many requests.
+const lookUp = "SELECT v.i," +
+	" (SELECT m.user_id FROM chat_members m WHERE m.room_id = v.room_id AND m.user_id = v.user_id)," +
+	" (SELECT e.id FROM chat_messages e WHERE e.room_id = v.room_id AND e.sender_id = v.user_id AND e.client_id = v.client_id)" +
+	" FROM "
+
+// rows is a table of n requests, in words that all databases have in common.
+func rows(n int) string {
+	var q strings.Builder
+	q.WriteString("(SELECT 1 AS i, ? AS room_id, ? AS user_id, ? AS client_id")
+	for i := 2; i <= n; i++ {
+		q.WriteString(" UNION ALL SELECT " + strconv.Itoa(i) + ", ?, ?, ?")
+	}
+	q.WriteString(")")
+	return q.String()
 }
 
 // of chooses the statement for a list of n values.
 func of(statements [9]string, n int) string { return statements[bits.Len(uint(n))-1] }
 
-// lookUpSQL joins n requests, given as a table, with members and messages. A list of rows after IN would be the obvious way, but
-// not every database uses an index for a long one.
-func lookUpSQL(n int) string {
-	var q strings.Builder
-	q.WriteString("SELECT v.i, m.user_id IS NOT NULL, e.id FROM (SELECT 0 AS i, ? AS room_id, ? AS user_id, ? AS client_id")
-	for i := 1; i < n; i++ {
-		q.WriteString(" UNION ALL SELECT ")
-		q.WriteString(strconv.Itoa(i))
-		q.WriteString(", ?, ?, ?")
+// list makes the arguments of a statement: first those that stand before the list, then the list.
+func (s *batchSQL) list(values []string, before ...any) []any {
+	if s.arrays {
+		return append(before, array(values))
 	}
-	q.WriteString(") v LEFT JOIN chat_members m ON m.room_id = v.room_id AND m.user_id = v.user_id" +
-		" LEFT JOIN chat_messages e ON e.room_id = v.room_id AND e.sender_id = v.user_id AND e.client_id = v.client_id")
-	return q.String()
+	args := append(make([]any, 0, len(before)+len(values)), before...)
+	for _, v := range values {
+		args = append(args, v)
+	}
+	return args
 }
 
-// placeholders puts $1, $2 … in the place of each ? for PostgreSQL. No statement here has a ? of another kind.
-func placeholders(d migrations.Dialect, query string) string {
-	if d != migrations.Postgres {
-		return query
-	}
-	var q strings.Builder
-	for i := 1; ; i++ {
-		before, after, found := strings.Cut(query, "?")
-		q.WriteString(before)
-		if !found {
-			return q.String()
+// table makes the arguments of lookUp.
+func (s *batchSQL) table(requests []*request) []any {
+	if !s.arrays {
+		args := make([]any, 0, 3*len(requests))
+		for _, r := range requests {
+			args = append(args, r.msg.RoomID, r.msg.SenderID, r.msg.ClientID)
 		}
-		q.WriteString("$" + strconv.Itoa(i))
-		query = after
+		return args
 	}
+	columns := make([][]string, 3)
+	for _, r := range requests {
+		for i, v := range []string{r.msg.RoomID, r.msg.SenderID, r.msg.ClientID} {
+			columns[i] = append(columns[i], v)
+		}
+	}
+	return []any{array(columns[0]), array(columns[1]), array(columns[2])}
+}
+
+// array writes values as PostgreSQL reads them, see its manual, "Array Input and Output Syntax"; not every driver takes a slice.
+func array(values []string) string {
+	var a strings.Builder
+	for i, v := range values {
+		a.WriteString([]string{`{"`, `,"`}[min(i, 1)])
+		for {
+			j := strings.IndexAny(v, `"\`)
+			if j < 0 {
+				break
+			}
+			a.WriteString(v[:j] + `\` + v[j:j+1])
+			v = v[j+1:]
+		}
+		a.WriteString(v + `"`)
+	}
+	a.WriteString("}")
+	return a.String()
 }

@@ -148,3 +148,35 @@ func rusage() time.Duration {
 }
 
 func cpu(start time.Duration) float64 { return float64((rusage() - start).Microseconds()) }
+
+// BenchmarkHistory reads a page at the end and in the middle of a room of ten thousand messages and of one million: the cost is the same.
+func BenchmarkHistory(b *testing.B) {
+	for _, name := range storetest.Names() {
+		for _, size := range []int{10_000, 1_000_000} {
+			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
+				d := storetest.Open(b, name)
+				st := d.Store(b)
+				general(b, st)
+				fill(b, d, size)
+				for _, q := range []struct {
+					name string
+					q    store.HistoryQuery
+				}{
+					{"latest", store.HistoryQuery{RoomID: "general"}},
+					{"before-middle", store.HistoryQuery{RoomID: "general", Before: store.AtSeq(int64(size / 2))}},
+					{"around-id", store.HistoryQuery{RoomID: "general", Around: store.AtMessage(fmt.Sprintf("m%d", size/2))}},
+				} {
+					b.Run(q.name, func(b *testing.B) {
+						b.ReportAllocs()
+						for b.Loop() {
+							page, err := st.History(b.Context(), q.q)
+							if err != nil || len(page.Messages) != 50 {
+								b.Fatalf("%d messages, %v", len(page.Messages), err)
+							}
+						}
+					})
+				}
+			})
+		}
+	}
+}

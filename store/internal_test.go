@@ -11,15 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
-
-	"github.com/echochat/echochat/migrations"
 )
 
 func TestClassify(t *testing.T) {
@@ -153,10 +150,14 @@ func TestPortionsAndPieces(t *testing.T) {
 	}
 }
 
-func TestPlaceholders(t *testing.T) {
+func TestArray(t *testing.T) {
 	t.Parallel()
-	s := newBatchSQL(migrations.Postgres)
-	require.Equal(t, "SELECT id, last_seq, last_message_at FROM chat_rooms WHERE id IN ($1, $2) ORDER BY id FOR UPDATE", of(s.lock, 2))
-	require.Equal(t, 3*maxPortion, strings.Count(of(s.lookUp, maxPortion), "$"))
-	require.NotContains(t, of(newBatchSQL(migrations.SQLite).lock, 1), "FOR UPDATE")
+	for want, values := range map[string][]string{
+		`{"a"}`:              {"a"},
+		`{"a","","NULL"}`:    {"a", "", "NULL"},
+		`{"{,}","\"","\\x"}`: {"{,}", `"`, `\x`},
+		`{"\"\\\""," ü "}`:   {`"\"`, " ü "},
+	} {
+		require.Equal(t, want, array(values))
+	}
 }

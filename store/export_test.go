@@ -1,0 +1,36 @@
+package store
+
+import "gorm.io/gorm"
+
+// Statement is one that the store runs, with values.
+type Statement struct {
+	SQL  string
+	Args []any
+}
+
+// Statements are those whose cost must not grow with the size of the chat, by what they are for.
+func Statements(s *Store) map[string]Statement {
+	dry := s.read.Session(&gorm.Session{DryRun: true})
+	built := func(tx *gorm.DB) Statement { return Statement{tx.Statement.SQL.String(), tx.Statement.Vars} }
+	h := HistoryQuery{RoomID: "general"}
+	batch := make([]*request, 64)
+	for i := range batch {
+		batch[i] = &request{msg: Message{RoomID: "general", SenderID: "ann", ClientID: "c"}}
+	}
+	sql := &s.writer.sql
+	return map[string]Statement{
+		"latest page":      built(h.scope(dry, "seq <= ?", maxSeq, "seq DESC").Limit(51).Find(&[]Message{})),
+		"page before":      built(h.scope(dry, "seq <= ?", 5000, "seq DESC").Limit(51).Find(&[]Message{})),
+		"page after":       built(h.scope(dry, "seq > ?", 5000, "seq").Limit(51).Find(&[]Message{})),
+		"more before":      built(h.scope(dry, "seq <= ?", 5000, "seq DESC").Model(&Message{}).Limit(1).Pluck("seq", &[]int64{})),
+		"message":          built(dry.Limit(1).Find(&[]Message{}, "id = ?", "m5000")),
+		"place of message": built(dry.Select("seq").Take(&Message{}, "id = ? AND room_id = ?", "m5000", "general")),
+		"rooms of a user":  built(RoomQuery{MemberID: "ann", Limit: 50}.scope(dry).Find(&[]Room{})),
+		"rooms":            built(RoomQuery{After: "room-50", Limit: 50}.scope(dry).Find(&[]Room{})),
+		"rooms of a type":  built(RoomQuery{Type: RoomPrivate, After: "room-50", Limit: 50}.scope(dry).Find(&[]Room{})),
+		"members":          built(MemberQuery{RoomID: "general", After: "user-50", Limit: 50}.scope(dry).Find(&[]Member{})),
+		"users":            built(dry.Find(&[]User{}, "id IN ?", []string{"ann", "bob"})),
+		"lock rooms":       {of(sql.lock, 4), sql.list([]string{"a", "b", "c", "d"})},
+		"look up a batch":  {of(sql.lookUp, 64), sql.table(batch)},
+	}
+}
