@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -58,7 +59,7 @@ func (k *walKeeper) truncate(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		_, e := conn.ExecContext(ctx, "PRAGMA busy_timeout = 5000")
+		_, e := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", busyTimeout))
 		err = errors.Join(err, e, conn.Close())
 	}()
 	if _, err = conn.ExecContext(ctx, "PRAGMA busy_timeout = 50"); err != nil {

@@ -280,6 +280,7 @@ func TestQueueIsBounded(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 5, room.LastSeq)
 		require.NoError(t, s.Close())
+		require.True(t, s.writer.bytes.TryAcquire(2<<20), "every byte has been given back")
 	})
 }
 
@@ -339,6 +340,50 @@ func TestClose(t *testing.T) {
 		_, _, err = s.AddMember(t.Context(), "r", User{ID: "bob"}, "")
 		require.ErrorIs(t, err, ErrClosed)
 	})
+}
+
+// A slow OnCommit holds the writer back: only a few batches wait for it.
+func TestSlowOnCommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := faultyStore(t)
+		goOn := make(chan struct{})
+		delivered := 0
+		s.OnCommit(func(batch []Message) {
+			<-goOn
+			delivered += len(batch)
+		})
+		const n = 10 * maxHandover
+		answered := make(chan error, n)
+		go func() {
+			for range n { // one after the other, so that each is a batch
+				_, _, err := s.Append(t.Context(), draft(""))
+				answered <- err
+			}
+		}()
+		synctest.Wait()
+		require.LessOrEqual(t, len(answered), maxHandover+2)
+		close(goOn)
+		for range n {
+			require.NoError(t, <-answered)
+		}
+		require.NoError(t, s.Close())
+		require.Equal(t, n, delivered)
+	})
+}
+
+// Who goes away while something is being written does not leave it half done.
+func TestWriterOfRoomsGoesAway(t *testing.T) {
+	t.Parallel()
+	s, d := faultyStore(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	d.onBegin(func() error { cancel(); return nil })
+	_, added, err := s.AddMember(ctx, "r", User{ID: "bob"}, "")
+	require.NoError(t, err)
+	require.True(t, added)
+	_, _, err = s.AddMember(ctx, "r", User{ID: "eve"}, "")
+	require.ErrorIs(t, err, context.Canceled, "but who is away before it begins does not begin")
+	require.NoError(t, s.Close())
 }
 
 // What is not a message survives a lost answer, too.
