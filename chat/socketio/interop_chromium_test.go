@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/echochat/echochat/chat/socketio"
 )
 
 // TestTutorialPageInChromium opens the page of the Socket.IO tutorial in two tabs, with example/tutorial as its server:
@@ -21,11 +23,20 @@ func TestTutorialPageInChromium(t *testing.T) {
 	runNode(t, "chromium.mjs", "--chromium", program, "--page", "tutorial", "--url", startTutorial(t))
 }
 
-// TestClientInChromium uses the client as an ES module in a page with a strict Content-Security-Policy.
+// TestClientInChromium uses the client as an ES module in a page with a strict Content-Security-Policy: the one of this
+// module, and the official one, served from its package's folder.
 func TestClientInChromium(t *testing.T) {
 	t.Parallel()
 	program := requireChromium(t)
-	runNode(t, "chromium.mjs", "--chromium", program, "--page", "module", "--url", serveInterop(t))
+	for name, opts := range map[string][]socketio.Option{
+		"own":   nil,
+		"stock": {socketio.WithClientFiles(os.DirFS(filepath.Join(interopFolder, "node_modules/socket.io-client/dist")))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			runNode(t, "chromium.mjs", "--chromium", program, "--page", "module", "--url", serveInterop(t, opts...))
+		})
+	}
 }
 
 // requireChromium returns the browser's program. It skips the test where that or Node is missing.
