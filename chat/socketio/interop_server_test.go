@@ -186,6 +186,9 @@ func (s *interopServer) broadcasts() {
 
 func (s *interopServer) endings() {
 	s.Handle("disconnect me", disconnect)
+	s.Handle("shut down", func(ctx context.Context, _ *socketio.Socket, _ socketio.Args, _ socketio.Ack) {
+		go s.Shutdown(context.WithoutCancel(ctx)) //nolint:errcheck // the test's own call of Shutdown tells
+	})
 	s.OnConnection(func(_ context.Context, sock *socketio.Socket) {
 		sock.OnDisconnecting(func(reason socketio.Reason) {
 			s.mu.Lock()

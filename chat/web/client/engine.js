@@ -67,7 +67,7 @@ class Engine extends Emitter {
       case "0":
         return this.#opened(packet.slice(1));
       case "1":
-        return this.#closed("transport close");
+        return this.#closed("transport close", { description: "transport closed by the server" });
       case "2":
         this.#alive();
         this.#send("3");

@@ -90,6 +90,7 @@ const handle = (io) => {
 
     // Ends.
     socket.on("disconnect me", (close) => socket.disconnect(close));
+    socket.on("shut down", () => io.close());
     socket.on("disconnecting", (reason) => left.set(socket.id, { reason, rooms: [...socket.rooms].filter((room) => room !== socket.id) }));
     socket.on("disconnect", () => tell(socket.id));
     socket.on("reason", (id, ack) => {

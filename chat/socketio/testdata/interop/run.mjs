@@ -20,11 +20,12 @@ import { events } from "./behaviours/events.mjs";
 import { namespaces } from "./behaviours/namespaces.mjs";
 import { recovery } from "./behaviours/recovery.mjs";
 import { rooms } from "./behaviours/rooms.mjs";
+import { shutdown } from "./behaviours/shutdown.mjs";
 import { tutorial } from "./behaviours/tutorial.mjs";
 
 // A barrier is an event with an acknowledgement, which the server sends behind everything it has sent before.
 const suites = {
-  server: { behaviours: [...connection, ...events, ...namespaces, ...rooms, ...delivery, ...endings, ...recovery], barrier: ["echo"] },
+  server: { behaviours: [...connection, ...events, ...namespaces, ...rooms, ...delivery, ...endings, ...recovery, ...shutdown], barrier: ["echo"] },
   tutorial: { behaviours: tutorial, barrier: ["join-room", "a room to wait for"] },
   chat: { behaviours: chat, barrier: ["echo"] },
 };

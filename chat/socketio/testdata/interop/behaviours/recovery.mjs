@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 
 const needs = ["recovery"];
 
-// recoverable connects through a proxy that can be cut.
+// recoverable connects through a proxy that can be cut. Its timeout is for attempts that the proxy has swallowed.
 const recoverable = async (t) => {
   const proxy = await t.proxy(t.recoveryURL);
-  const socket = await t.connect("/", {}, proxy.url);
+  const socket = await t.connect("/", { timeout: 3000 }, proxy.url);
   await t.upgraded(socket);
   return { proxy, socket };
 };
