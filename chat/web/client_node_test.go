@@ -30,7 +30,7 @@ func TestClientInNode(t *testing.T) {
 		return path
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "client_test.mjs", save("socket.io.esm.min.js", "client.mjs"), save("socket.io.js", "client.cjs"))
 	cmd.Dir = "testdata"

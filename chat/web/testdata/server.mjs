@@ -4,7 +4,7 @@ import http from "node:http";
 export const handshake = (more) => "0" + JSON.stringify({ sid: "s1", upgrades: [], pingInterval: 25000, pingTimeout: 20000, maxPayload: 1000000, ...more });
 
 export const until = async (what, condition) => {
-  for (const end = Date.now() + 5000; !condition();) {
+  for (const end = Date.now() + 15000; !condition();) {
     if (Date.now() > end) throw new Error(`never: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
