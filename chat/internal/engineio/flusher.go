@@ -107,6 +107,7 @@ func (w *wire) kick() {
 // occupy has a goroutine write rest, and all that follows until nothing is left. Session.mu is held.
 func (w *wire) occupy(rest []byte) {
 	w.busy = true
+	w.limitWrite()
 	w.session.srv.wg.Add(1)
 	go w.drain(rest, w.session.queue.len)
 }
@@ -204,7 +205,6 @@ func (w *wire) drain(rest []byte, ahead int) {
 	if owed == 0 {
 		runtime.Gosched() // as the shards do, to gather what is being sent at this moment
 	}
-	_ = w.Conn.SetWriteDeadline(time.Now().Add(srv.cfg.SendTimeout))
 	for {
 		if len(rest) > 0 {
 			if _, err := w.Conn.Write(rest); err != nil {
@@ -217,7 +217,7 @@ func (w *wire) drain(rest []byte, ahead int) {
 		owed = 0
 		if ahead == 0 {
 			ahead = s.queue.len
-			_ = w.Conn.SetWriteDeadline(time.Now().Add(srv.cfg.SendTimeout))
+			w.limitWrite()
 		}
 		var n int
 		rest, n = w.take((*buf)[:0])

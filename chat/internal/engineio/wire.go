@@ -189,10 +189,6 @@ func (w *wire) finish(frame []byte, how ending) {
 	if w.dead {
 		return
 	}
-	if how != endFlush && w.busy { // the client does not even take what it has been sent
-		w.reset()
-		return
-	}
 	if w.closing == nil && how != endGone {
 		w.closing = frame
 	}
@@ -201,13 +197,28 @@ func (w *wire) finish(frame []byte, how ending) {
 		limit = w.session.srv.cfg.SendTimeout
 	}
 	w.expire(limit)
-	w.kick()
+	if w.pending() {
+		w.kick()
+	}
 }
 
 // expire limits the time until the connection is closed. Session.mu is held.
 func (w *wire) expire(limit time.Duration) {
 	w.until = w.session.srv.now() + limit
 	_ = w.Conn.SetReadDeadline(time.Now().Add(limit))
+	if w.busy {
+		w.limitWrite()
+	}
+}
+
+// limitWrite gives the client SendTimeout to take what is being written, or what is left if the connection is to be
+// closed. Session.mu is held.
+func (w *wire) limitWrite() {
+	limit := w.session.srv.cfg.SendTimeout
+	if w.until > 0 {
+		limit = min(limit, w.until-w.session.srv.now())
+	}
+	_ = w.Conn.SetWriteDeadline(time.Now().Add(limit))
 }
 
 func (w *wire) finishWith(frame []byte) {
@@ -276,7 +287,7 @@ func (w *wire) cut() {
 	_ = w.Conn.Close()
 }
 
-// reset closes the connection at once and lets the kernel forget what the client has not taken. Session.mu is held, so
+// reset closes the connection at once and has the kernel forget what the client has not taken. Session.mu is held, so
 // this must not wait; TLS would, for its own goodbye, and is therefore closed beneath.
 func (w *wire) reset() {
 	conn := w.Conn
@@ -315,15 +326,17 @@ func (w *wire) saidGoodbye() {
 // broken ends a connection that could not be written.
 func (w *wire) broken(err error) {
 	s := w.session
+	reason := ReasonTransportError
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		reason = ReasonSlowClient
+	}
 	s.mu.Lock()
 	used := s.wire == w
 	s.mu.Unlock()
 	if used {
-		reason := ReasonTransportError
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			reason = ReasonSlowClient
-		}
 		s.end(reason, endDrop)
 	}
-	w.cut()
+	s.mu.Lock()
+	w.reset()
+	s.mu.Unlock()
 }
