@@ -20,18 +20,21 @@ func newBatchSQL(d migrations.Dialect) batchSQL {
 	s := batchSQL{arrays: d == migrations.Postgres}
 	for i := range s.lock {
 		n := 1 << i
-		list, order := " WHERE id IN (?"+strings.Repeat(", ?", n-1)+")", " ORDER BY id FOR UPDATE"
+		list, order, value := " WHERE id IN (?"+strings.Repeat(", ?", n-1)+")", " ORDER BY id FOR UPDATE", "?"
 		switch d {
 		case migrations.Postgres:
 			s.lock[i] = "SELECT id, last_seq, last_message_at FROM chat_rooms WHERE id = ANY ($1::text[])" + order
 			s.lookUp[i] = lookUp + "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY v (room_id, user_id, client_id, i)"
 			s.advance[i] = "UPDATE chat_rooms SET last_seq = last_seq + $1, last_message_at = $2 WHERE id = ANY ($3::text[])"
 			continue
+		case migrations.MySQL:
+			// As text, "a" and "Á" would be one: MariaDB keeps the answers of a subquery by its values, compared by collation.
+			value = "CAST(? AS BINARY)"
 		case migrations.SQLite: // the transaction holds the lock on the whole file
 			order = ""
 		}
 		s.lock[i] = "SELECT id, last_seq, last_message_at FROM chat_rooms" + list + order
-		s.lookUp[i] = lookUp + rows(n) + " v"
+		s.lookUp[i] = lookUp + rows(n, value) + " v"
 		s.advance[i] = "UPDATE chat_rooms SET last_seq = last_seq + ?, last_message_at = ?" + list
 	}
 	return s
@@ -45,11 +48,11 @@ const lookUp = "SELECT v.i," +
 	" FROM "
 
 // rows is a table of n requests, in words that all databases have in common.
-func rows(n int) string {
+func rows(n int, value string) string {
 	var q strings.Builder
-	q.WriteString("(SELECT 1 AS i, ? AS room_id, ? AS user_id, ? AS client_id")
+	q.WriteString("(SELECT 1 AS i, " + value + " AS room_id, " + value + " AS user_id, " + value + " AS client_id")
 	for i := 2; i <= n; i++ {
-		q.WriteString(" UNION ALL SELECT " + strconv.Itoa(i) + ", ?, ?, ?")
+		q.WriteString(" UNION ALL SELECT " + strconv.Itoa(i) + strings.Repeat(", "+value, 3))
 	}
 	q.WriteString(")")
 	return q.String()

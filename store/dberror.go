@@ -137,13 +137,15 @@ func sqliteCode(err error) (int, bool) {
 	return mattnCode(err)
 }
 
-// wrap names the operation and adds the sentinel that err amounts to. Sentinels of this package pass through.
+// wrap names the operation and adds the sentinel that err amounts to, unless it has one.
 func wrap(op string, err error) error {
-	switch classify(err) {
-	case classTransient:
-		return fmt.Errorf("store: %s: %w: %w", op, ErrUnavailable, err)
-	case classFull:
-		return fmt.Errorf("store: %s: %w: %w", op, ErrStorageFull, err)
+	if !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrStorageFull) {
+		switch classify(err) {
+		case classTransient:
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		case classFull:
+			err = fmt.Errorf("%w: %w", ErrStorageFull, err)
+		}
 	}
 	return fmt.Errorf("store: %s: %w", op, err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -117,7 +118,7 @@ func transact(db *gorm.DB, opts *sql.TxOptions, fn func(tx *gorm.DB) error) erro
 	}
 	done = true
 	if err := tx.Commit().Error; err != nil {
-		return errors.Join(errUnanswered, err)
+		return fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	return nil
 }

@@ -191,15 +191,12 @@ func (w *writer) write(batch []*request) {
 // store commits a batch. When the database refuses it, both halves are tried, down to the message that is at fault.
 func (w *writer) store(ctx context.Context, batch []*request) {
 	results, err := w.commit(ctx, batch)
-	switch class := classify(err); {
+	class := classify(err)
+	switch {
 	case err == nil:
 		w.succeed(batch, results)
 		w.prepared.prepare(ctx)
-	case class == classTransient:
-		w.fail(batch, fmt.Errorf("%w: %w", ErrUnavailable, err))
-	case class == classFull:
-		w.fail(batch, fmt.Errorf("%w: %w", ErrStorageFull, err))
-	case len(batch) > 1:
+	case class != classTransient && class != classFull && len(batch) > 1:
 		w.store(ctx, batch[:len(batch)/2])
 		w.store(ctx, batch[len(batch)/2:])
 	default:
