@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -338,13 +337,9 @@ func (c *conn) sockets() []*Socket {
 func (c *conn) protect(what string, f func()) {
 	returned := false
 	defer func() {
-		if returned {
-			return
+		if !returned {
+			c.close(ReasonForcedServerClose)
 		}
-		c.server.config.logger.Error("socketio: panic in user code", "in", what,
-			"panic", recover(), "stack", string(debug.Stack()))
-		c.close(ReasonForcedServerClose)
 	}()
-	f()
-	returned = true
+	returned = c.server.guard(what, f)
 }

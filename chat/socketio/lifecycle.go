@@ -57,17 +57,19 @@ func (n *Namespace) authorize(s *Socket) error {
 // to the namespace overtakes it.
 func (n *Namespace) admit(s *Socket) admission {
 	principal := principalOf(n.server.config.recovery, s)
-	n.index.mu.Lock()
-	defer n.index.mu.Unlock()
-	if !s.state.CompareAndSwap(int32(socketConnecting), int32(socketConnected)) {
-		return disconnected
-	}
-	if h := n.index.history; h != nil {
-		h.open(s, principal)
-	}
-	s.conn.session.Send(n.greeting(s))
-	n.index.add(s)
-	return admitted
+	result := disconnected
+	n.change(func(x *index) {
+		if !s.state.CompareAndSwap(int32(socketConnecting), int32(socketConnected)) {
+			return
+		}
+		if x.history != nil {
+			x.history.open(s, principal)
+		}
+		s.conn.session.Send(n.greeting(s))
+		x.add(s)
+		result = admitted
+	})
+	return result
 }
 
 // greeting returns the CONNECT packet for a socket.
@@ -160,13 +162,13 @@ func (s *Socket) close(reason Reason, last *engineio.Message) {
 
 // expel takes the socket out of the namespace.
 func (n *Namespace) expel(s *Socket, reason Reason) {
-	n.index.mu.Lock()
-	defer n.index.mu.Unlock()
-	n.index.remove(s)
-	if h := n.index.history; h != nil {
-		h.leave(s, reason)
-		h.startSweeper(n)
-	}
+	n.change(func(x *index) {
+		x.remove(s)
+		if x.history != nil {
+			x.history.leave(s, reason)
+			x.history.startSweeper(n)
+		}
+	})
 }
 
 // end calls the functions for the socket's end, once.

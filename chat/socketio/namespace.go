@@ -26,6 +26,7 @@ type Namespace struct {
 
 	middleware  hooks[Middleware]
 	connections hooks[ConnectionHandler]
+	roomEvents  hooks[func(RoomEvent)]
 	adapter     adapter
 	index       index
 	ids         atomic.Uint64
@@ -57,6 +58,16 @@ func (n *Namespace) Use(m Middleware) (off func()) { return n.middleware.add(m) 
 // OnConnection adds a function that is called for each socket that connects from now on, before any of its events is
 // handled. While it runs, events of that socket wait. It returns a function that removes it again.
 func (n *Namespace) OnConnection(h ConnectionHandler) (off func()) { return n.connections.add(h) }
+
+// OnRoomEvent adds a function that is told when rooms of this process come and go and when sockets join and leave them,
+// from now on. Changes that are made at the same time may be told in another order. It returns a function that removes
+// it again.
+func (n *Namespace) OnRoomEvent(f func(RoomEvent)) (off func()) {
+	n.index.mu.Lock()
+	n.index.watched = true
+	n.index.mu.Unlock()
+	return n.roomEvents.add(f)
+}
 
 // Emit sends an event to all sockets of the namespace, see [Broadcast.Emit].
 func (n *Namespace) Emit(event string, args ...any) error { return n.all().Emit(event, args...) }

@@ -122,7 +122,10 @@ func (n *Namespace) resume(s *Socket, back *comeback) admission {
 		for _, room := range n.roomsToAsk(back) {
 			back.allowed[room] = r.AllowRoom == nil || r.AllowRoom(s.ctx, s, room)
 		}
-		result, former, again := n.takeOver(s, back)
+		var result admission
+		var former *Socket
+		var again bool
+		n.change(func(x *index) { result, former, again = n.takeOver(x, s, back) })
 		if again {
 			continue
 		}
@@ -147,10 +150,8 @@ func (n *Namespace) roomsToAsk(back *comeback) []string {
 }
 
 // takeOver does what resume promises, in one step. With again true there are more rooms to ask for.
-func (n *Namespace) takeOver(s *Socket, back *comeback) (result admission, former *Socket, again bool) {
-	x, h, v := &n.index, n.index.history, back.session
-	x.mu.Lock()
-	defer x.mu.Unlock()
+func (n *Namespace) takeOver(x *index, s *Socket, back *comeback) (result admission, former *Socket, again bool) {
+	h, v := x.history, back.session
 	var allowed []string
 	for _, room := range v.rooms() {
 		may, asked := back.allowed[room]
@@ -211,7 +212,7 @@ func (n *Namespace) sweep() {
 	n.index.mu.Unlock()
 	for _, v := range gone {
 		if f := n.server.config.recovery.OnExpire; f != nil {
-			f(LostClient{SocketID: v.sid, Rooms: v.rooms(), Data: v.data})
+			n.server.guard("recovery hook", func() { f(LostClient{SocketID: v.sid, Rooms: v.rooms(), Data: v.data}) })
 		}
 	}
 	n.dispose()
@@ -225,6 +226,16 @@ func (h *history) startSweeper(n *Namespace) {
 	if len(h.entries) > 0 || h.absentees() > 0 {
 		h.sweeper = time.AfterFunc(h.away, n.sweep)
 	}
+}
+
+// forgetAll ends the recovery of a namespace whose server is shut down.
+func (n *Namespace) forgetAll() {
+	if n.index.history == nil {
+		return
+	}
+	n.index.mu.Lock()
+	defer n.index.mu.Unlock()
+	n.index.history.stop()
 }
 
 // stop ends the sweeping.

@@ -10,6 +10,54 @@ type index struct {
 	all     []*Socket // the same, quick to walk; a socket knows its place
 	rooms   map[string]*room
 	history *history // nil unless clients can recover
+
+	watched bool // somebody wants to know of changes
+	changes []RoomEvent
+}
+
+// RoomEvent is a change of the rooms of a namespace.
+type RoomEvent struct {
+	// Kind says what has happened.
+	Kind RoomEventKind
+	// Room is the room's name. The rooms that sockets have under their own ids are left out.
+	Room string
+	// SocketID is who joined or left it.
+	SocketID string
+}
+
+// RoomEventKind is a kind of [RoomEvent].
+type RoomEventKind int
+
+// The kinds of room events, in the order in which they come when a socket joins a room that nobody was in, and leaves it.
+const (
+	RoomCreated RoomEventKind = iota
+	RoomJoined
+	RoomLeft
+	RoomDeleted
+)
+
+// changed notes a change for those who want to know.
+func (x *index) changed(kind RoomEventKind, r *room, s *Socket) {
+	if x.watched {
+		x.changes = append(x.changes, RoomEvent{kind, r.name, s.id})
+	}
+}
+
+// change changes the index, and then tells of it, without the lock.
+func (n *Namespace) change(f func(x *index)) {
+	x := &n.index
+	x.mu.Lock()
+	defer func() {
+		changes := x.changes
+		x.changes = nil
+		x.mu.Unlock()
+		for _, e := range changes {
+			for _, h := range n.roomEvents.all() {
+				n.server.guard("room event hook", func() { (*h)(e) })
+			}
+		}
+	}()
+	f(x)
 }
 
 // room is the list of its members.
@@ -86,6 +134,7 @@ func (x *index) join(s *Socket, name string) {
 	if r == nil {
 		r = &room{name: name}
 		x.rooms[name] = r
+		x.changed(RoomCreated, r, s)
 	}
 	if _, in := s.member.rooms[r]; in {
 		return
@@ -95,6 +144,7 @@ func (x *index) join(s *Socket, name string) {
 	}
 	s.member.rooms[r] = len(r.members)
 	r.members = append(r.members, s)
+	x.changed(RoomJoined, r, s)
 	if s.session != nil {
 		s.session.enter(name, x.history.position, x.history.floor)
 	}
@@ -130,8 +180,10 @@ func (x *index) leaveRoom(s *Socket, r *room) {
 	r.members[end] = nil
 	r.members = r.members[:end]
 	delete(s.member.rooms, r)
+	x.changed(RoomLeft, r, s)
 	if end == 0 {
 		delete(x.rooms, r.name)
+		x.changed(RoomDeleted, r, s)
 	}
 }
 

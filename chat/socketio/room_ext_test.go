@@ -187,3 +187,29 @@ func TestBroadcastWithAck(t *testing.T) {
 	require.NoError(t, r.err)
 	require.Empty(t, r.replies)
 }
+
+func TestRoomEvents(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t, "ann", "bob")
+	ann, bob := c.sockets["ann"], c.sockets["bob"]
+	ann.Join("before")
+	var events []socketio.RoomEvent
+	off := c.srv.OnRoomEvent(func(e socketio.RoomEvent) {
+		require.NotNil(t, c.srv.Rooms(), "no lock is held")
+		events = append(events, e)
+	})
+	ann.Join("room", "room")
+	bob.Join("room")
+	ann.Leave("room", "elsewhere")
+	bob.Disconnect(false)
+	off()
+	ann.Leave("before")
+	require.Equal(t, []socketio.RoomEvent{
+		{Kind: socketio.RoomCreated, Room: "room", SocketID: ann.ID()},
+		{Kind: socketio.RoomJoined, Room: "room", SocketID: ann.ID()},
+		{Kind: socketio.RoomJoined, Room: "room", SocketID: bob.ID()},
+		{Kind: socketio.RoomLeft, Room: "room", SocketID: ann.ID()},
+		{Kind: socketio.RoomLeft, Room: "room", SocketID: bob.ID()},
+		{Kind: socketio.RoomDeleted, Room: "room", SocketID: bob.ID()},
+	}, events)
+}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -156,7 +157,7 @@ func (s *Server) OnNewNamespace(f func(*Namespace)) (off func()) { return s.newN
 
 func (s *Server) announce(n *Namespace) {
 	for _, f := range s.newNamespace.all() {
-		(*f)(n)
+		s.guard("new namespace hook", func() { (*f)(n) })
 	}
 }
 
@@ -185,12 +186,25 @@ type ConnectionError struct {
 func (s *Server) OnConnectionError(f func(ConnectionError)) (off func()) { return s.refused.add(f) }
 
 func (s *Server) connectionRefused(e engineio.ConnectionError) {
-	for _, f := range s.refused.all() {
-		(*f)(ConnectionError{
-			Code: int(e.Code), Message: e.Message, Status: e.Status, Context: e.Context, Err: e.Err,
-			Method: e.Method, URL: e.URL, Address: e.RemoteAddr, Header: e.Header,
-		})
+	refused := ConnectionError{
+		Code: int(e.Code), Message: e.Message, Status: e.Status, Context: e.Context, Err: e.Err,
+		Method: e.Method, URL: e.URL, Address: e.RemoteAddr, Header: e.Header,
 	}
+	for _, f := range s.refused.all() {
+		s.guard("connection error hook", func() { (*f)(refused) })
+	}
+}
+
+// guard calls user code and reports whether it returned. A panic, or the end of its goroutine, is logged.
+func (s *Server) guard(what string, f func()) (returned bool) {
+	defer func() {
+		if !returned {
+			s.config.logger.Error("socketio: panic in user code",
+				"in", what, "panic", recover(), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+	return true
 }
 
 // Shutdown ends the server: new connections are refused, all sockets are disconnected with
@@ -199,6 +213,11 @@ func (s *Server) connectionRefused(e engineio.ConnectionError) {
 // left alone: shut it down afterwards. When ctx ends first, what is left is cut off, and ctx's error is returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.engine.Shutdown(ctx)
+	s.mu.RLock()
+	for _, n := range s.namespaces {
+		n.forgetAll()
+	}
+	s.mu.RUnlock()
 	if err := errors.Join(err, s.tasks.wait(ctx)); err != nil {
 		return fmt.Errorf("socketio: shutdown: %w", err)
 	}

@@ -95,23 +95,21 @@ func (s *Socket) Data() any {
 
 // Join adds the socket to rooms. It is in the rooms when the call returns.
 func (s *Socket) Join(rooms ...string) {
-	x := &s.nsp.index
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, name := range rooms {
-		x.join(s, name)
-	}
+	s.nsp.change(func(x *index) {
+		for _, name := range rooms {
+			x.join(s, name)
+		}
+	})
 }
 
 // Leave takes the socket out of rooms: what is sent to them after the call has returned does not reach it. It cannot
 // leave the room of its own id.
 func (s *Socket) Leave(rooms ...string) {
-	x := &s.nsp.index
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, name := range rooms {
-		x.leave(s, name)
-	}
+	s.nsp.change(func(x *index) {
+		for _, name := range rooms {
+			x.leave(s, name)
+		}
+	})
 }
 
 // Rooms returns the rooms that the socket is in, the one of its own id first. In a function for the socket's end they

@@ -305,6 +305,37 @@ func TestEmitWithAck(t *testing.T) {
 	require.ErrorIs(t, s.Emit("gone"), socketio.ErrDisconnected)
 }
 
+func TestTypedEmitWithAck(t *testing.T) {
+	t.Parallel()
+	srv, url := serve(t)
+	connected := connections(srv)
+	client := chattest.Connect(t, url, websocket())
+	s := receive(t, connected)
+	go func() {
+		for range 3 {
+			if e, err := client.Next(ctx(t)); err == nil {
+				e.Ack("Ann", 7) //nolint:errcheck // the other end notices
+			}
+		}
+	}()
+	name, err := socketio.EmitWithAck[string](ctx(t), s, "name")
+	require.NoError(t, err)
+	require.Equal(t, "Ann", name)
+	both, err := socketio.EmitWithAck[struct {
+		socketio.Positional
+		Name string
+		Age  int
+	}](ctx(t), s, "both")
+	require.NoError(t, err)
+	require.Equal(t, 7, both.Age)
+	_, err = socketio.EmitWithAck[int](ctx(t), s, "wrong")
+	var bad *socketio.ArgumentError
+	require.ErrorAs(t, err, &bad)
+	client.Close()
+	_, err = socketio.EmitWithAck[int](ctx(t), s, "gone")
+	require.ErrorIs(t, err, socketio.ErrDisconnected)
+}
+
 func TestReservedNames(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 )
 
@@ -48,6 +49,23 @@ func On[In, Out any](l Listener, event string, h func(ctx context.Context, s *So
 			s.logAck(ctx, event, err)
 		}
 	})
+}
+
+// EmitWithAck sends an event to a client, waits for its acknowledgement as [Socket.EmitWithAck] does, and decodes that into
+// an Out, as [On] does with the arguments of an event.
+//
+//	name, err := socketio.EmitWithAck[string](ctx, s, "who are you?")
+func EmitWithAck[Out any](ctx context.Context, s *Socket, event string, args ...any) (Out, error) {
+	answer, err := s.EmitWithAck(ctx, event, args...)
+	if err != nil {
+		var none Out
+		return none, err
+	}
+	out, err := argumentsOf[Out]()(answer)
+	if err != nil {
+		return out, fmt.Errorf("socketio: acknowledgement of %q: %w", event, err)
+	}
+	return out, nil
 }
 
 // argumentsOf returns the function that decodes arguments into an In.
