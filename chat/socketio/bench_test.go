@@ -65,7 +65,7 @@ func benchServer(tb testing.TB, clients int, opts ...Option) (*Server, []*poller
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		srv.Shutdown(ctx) //nolint:errcheck // nobody polls any more
+		_ = srv.Shutdown(ctx)
 	})
 	return srv, pollers
 }

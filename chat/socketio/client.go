@@ -73,9 +73,9 @@ func newClientFile(name string, body []byte) clientFile {
 		f.ContentType = "text/plain; charset=utf-8"
 	}
 	var zipped bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression) //nolint:errcheck // the level is valid
-	w.Write(body)                                              //nolint:errcheck // to memory
-	w.Close()                                                  //nolint:errcheck // to memory
+	w, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
+	_, _ = w.Write(body)
+	_ = w.Close()
 	f.Gzip = zipped.Bytes()
 	return f
 }
@@ -105,7 +105,7 @@ func (f clientFile) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", f.ContentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if r.Method == http.MethodGet {
-		w.Write(body) //nolint:errcheck // the client has gone
+		_, _ = w.Write(body)
 	}
 }
 

@@ -48,8 +48,10 @@ func TestEncodeEvent(t *testing.T) {
 		{"acknowledgement in a namespace", "/admin", &id, "foo", nil, `2/admin,12["foo"]`, nil},
 		{"binary", "/", nil, "baz", []any{[]byte{1, 2, 3, 4}}, `51-["baz",` + hole + `0}]`, [][]byte{{1, 2, 3, 4}}},
 		{
-			"binary in a namespace", "/admin", nil, "baz", []any{[]byte{1, 2}, []byte{3, 4}},
-			`52-/admin,["baz",` + hole + `0},` + hole + `1}]`, [][]byte{{1, 2}, {3, 4}},
+			"binary in a namespace", "/admin", nil, "baz",
+			[]any{[]byte{1, 2}, []byte{3, 4}},
+			`52-/admin,["baz",` + hole + `0},` + hole + `1}]`,
+			[][]byte{{1, 2}, {3, 4}},
 		},
 		{"binary and acknowledgement", "/", &id, "foo", []any{[]byte{1}}, `51-12["foo",` + hole + `0}]`, [][]byte{{1}}},
 		// As JSON.stringify writes it.
@@ -62,7 +64,8 @@ func TestEncodeEvent(t *testing.T) {
 		{
 			"binary in maps, in the order of the text", "/", nil, "a",
 			[]any{map[string]any{"z": []byte("z"), "a": []any{1, []byte("a")}}},
-			`52-["a",{"a":[1,` + hole + `0}],"z":` + hole + `1}}]`, [][]byte{[]byte("a"), []byte("z")},
+			`52-["a",{"a":[1,` + hole + `0}],"z":` + hole + `1}}]`,
+			[][]byte{[]byte("a"), []byte("z")},
 		},
 		{
 			"binary in structs", "/", nil, "a",

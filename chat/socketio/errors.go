@@ -11,7 +11,7 @@ var (
 	// ErrReservedEvent is returned for the event names that Socket.IO keeps for itself: connect, connect_error,
 	// disconnect, disconnecting, newListener and removeListener.
 	ErrReservedEvent = errors.New("socketio: reserved event name")
-	// ErrTooManyAcks is returned when a socket owes as many acknowledgements as [WithMaxAcks] allows.
+	// ErrTooManyAcks is returned when a client owes as many acknowledgements as [WithMaxAcks] allows.
 	ErrTooManyAcks = errors.New("socketio: too many acknowledgements outstanding")
 	// ErrAckSent is returned by the second call of [Ack.Send] for one event.
 	ErrAckSent = errors.New("socketio: acknowledgement already sent")

@@ -52,7 +52,7 @@ func Example() {
 		panic(err)
 	}
 	srv.OnConnection(func(_ context.Context, s *socketio.Socket) {
-		s.Emit("hello", "world") //nolint:errcheck // it has just connected
+		_ = s.Emit("hello", "world")
 	})
 	socketio.On(srv, "chat message", func(_ context.Context, _ *socketio.Socket, text string) (struct{}, error) {
 		return struct{}{}, srv.Emit("chat message", text)
@@ -64,7 +64,7 @@ func Example() {
 
 	session(srv, func(ctx context.Context, client *chattest.Socket) {
 		next(ctx, client)
-		client.Emit("chat message", "hi") //nolint:errcheck // the output shows
+		_ = client.Emit("chat message", "hi")
 		next(ctx, client)
 	})
 	// Output:
@@ -134,7 +134,7 @@ func ExampleOn() {
 	})
 	session(srv, func(ctx context.Context, client *chattest.Socket) {
 		for _, b := range []any{2, 0, "two"} {
-			answer, _ := client.EmitWithAck(ctx, "divide", 1, b) //nolint:errcheck // the output shows
+			answer, _ := client.EmitWithAck(ctx, "divide", 1, b)
 			fmt.Println(answer)
 		}
 	})
@@ -153,11 +153,11 @@ func ExampleSocket_Handle() {
 		var off func()
 		off = s.Handle("once", func(_ context.Context, _ *socketio.Socket, args socketio.Args, ack socketio.Ack) {
 			off()
-			ack.Send("got", args.Len(), "arguments") //nolint:errcheck // it has just asked for it
+			_ = ack.Send("got", args.Len(), "arguments")
 		})
 	})
 	session(srv, func(ctx context.Context, client *chattest.Socket) {
-		answer, _ := client.EmitWithAck(ctx, "once", 1, "2", nil) //nolint:errcheck // the output shows
+		answer, _ := client.EmitWithAck(ctx, "once", 1, "2", nil)
 		fmt.Println(answer)
 	})
 	// Output:
@@ -173,11 +173,11 @@ func ExampleSocket_EmitWithAck() {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		name, err := socketio.EmitWithAck[string](ctx, s, "what is your name?")
-		s.Emit("hello", name, err == nil) //nolint:errcheck // it is connected
+		_ = s.Emit("hello", name, err == nil)
 	})
 	session(srv, func(ctx context.Context, client *chattest.Socket) {
-		question, _ := client.Next(ctx) //nolint:errcheck // the output shows
-		question.Ack("Ann")             //nolint:errcheck // the output shows
+		question, _ := client.Next(ctx)
+		_ = question.Ack("Ann")
 		next(ctx, client)
 	})
 	// Output:
@@ -191,8 +191,8 @@ func ExampleBroadcast_EmitWithAck() {
 	}
 	session(srv, func(ctx context.Context, client *chattest.Socket) {
 		go func() {
-			question, _ := client.Next(ctx) //nolint:errcheck // the output shows
-			question.Ack("here")            //nolint:errcheck // the output shows
+			question, _ := client.Next(ctx)
+			_ = question.Ack("here")
 		}()
 		replies, err := srv.Timeout(5*time.Second).EmitWithAck(ctx, "who is there?")
 		fmt.Println(len(replies.Received), string(replies.Received[0].Args.Raw(0)), replies.Missing, err)
@@ -216,7 +216,7 @@ func ExampleNamespace_Use() {
 		return nil
 	})
 	srv.OnConnection(func(_ context.Context, s *socketio.Socket) {
-		s.Emit("welcome", s.Data()) //nolint:errcheck // it has just connected
+		_ = s.Emit("welcome", s.Data())
 	})
 	session(srv, func(ctx context.Context, client *chattest.Socket) { next(ctx, client) })
 	// Output:
@@ -230,7 +230,7 @@ func ExampleServer_OfPattern() {
 	}
 	documents := srv.OfPattern(regexp.MustCompile(`^/document-\d+$`))
 	documents.OnConnection(func(_ context.Context, s *socketio.Socket) {
-		s.Broadcast().Emit("somebody has opened", s.Namespace().Name()) //nolint:errcheck // it can be encoded
+		_ = s.Broadcast().Emit("somebody has opened", s.Namespace().Name())
 	})
 	session(srv, func(ctx context.Context, client *chattest.Socket) {
 		for _, name := range []string{"/document-7", "/document-x"} {
@@ -258,7 +258,7 @@ func ExampleSocket_Use() {
 	})
 	socketio.On(srv, "allowed", func(context.Context, *socketio.Socket, struct{}) (string, error) { return "done", nil })
 	session(srv, func(ctx context.Context, client *chattest.Socket) {
-		answer, _ := client.EmitWithAck(ctx, "allowed") //nolint:errcheck // the output shows
+		answer, _ := client.EmitWithAck(ctx, "allowed")
 		fmt.Println(answer)
 	})
 	// Output:
@@ -294,21 +294,21 @@ func ExampleWithRecovery() {
 	}
 	srv.OnConnection(func(_ context.Context, s *socketio.Socket) {
 		if !s.Recovered() {
-			s.Join("news")    // a socket that was recovered is in there already, and gets what it has missed
-			s.Emit("welcome") //nolint:errcheck // it has just connected
+			s.Join("news") // a socket that was recovered is in there already, and gets what it has missed
+			_ = s.Emit("welcome")
 		}
 	})
 	session(srv, func(ctx context.Context, client *chattest.Socket) {
-		client.Next(ctx) //nolint:errcheck // the output shows
+		_, _ = client.Next(ctx)
 		client.Conn().Reset()
-		srv.To("news").Emit("news", "while you were away") //nolint:errcheck // it can be encoded
+		_ = srv.To("news").Emit("news", "while you were away")
 		back, err := client.Reconnect(ctx)
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
 		defer back.Close()
-		e, _ := back.Next(ctx) //nolint:errcheck // the output shows
+		e, _ := back.Next(ctx)
 		fmt.Println(back.Recovered(), e.Name, string(e.Raw(0)))
 	})
 	// Output:

@@ -37,7 +37,7 @@ func TestProofNothingIsLeft(t *testing.T) {
 			s.OnDisconnect(func(socketio.Reason) { count(-1) })
 		})
 		nsp.Handle("wait", func(ctx context.Context, s *socketio.Socket, _ socketio.Args, _ socketio.Ack) {
-			s.EmitWithAck(ctx, "never") //nolint:errcheck // nobody answers
+			_, _ = s.EmitWithAck(ctx, "never")
 		})
 	}
 	var group sync.WaitGroup
@@ -82,7 +82,7 @@ func comeAndGo(t *testing.T, url string, random *rand.Rand) {
 		}
 	}
 	if random.IntN(2) == 0 {
-		s.Emit("wait") //nolint:errcheck // it is connected
+		_ = s.Emit("wait")
 	}
 	switch random.IntN(5) {
 	case 0:
@@ -90,8 +90,8 @@ func comeAndGo(t *testing.T, url string, random *rand.Rand) {
 	case 1:
 		conn.CutMidFrame()
 	case 2:
-		s.Disconnect() //nolint:errcheck // it is connected
+		_ = s.Disconnect()
 	case 3:
-		conn.SendText(c, "4x") //nolint:errcheck // it is connected
+		_ = conn.SendText(c, "4x")
 	}
 }

@@ -49,7 +49,7 @@ func TestDisconnectReasons(t *testing.T) {
 		{socketio.ReasonServerNamespaceDisconnect, nil, func(t *testing.T, srv *socketio.Server, client *chattest.Socket) {
 			t.Helper()
 			srv.Sockets()[0].Disconnect(true)
-			client.Conn().ExpectEnd(t) //nolint:errcheck // it is what it is
+			_ = client.Conn().ExpectEnd(t)
 		}},
 		{socketio.ReasonTransportClose, nil, func(_ *testing.T, _ *socketio.Server, client *chattest.Socket) { client.Close() }},
 		{socketio.ReasonTransportError, nil, func(t *testing.T, _ *socketio.Server, client *chattest.Socket) {
@@ -76,7 +76,8 @@ func TestDisconnectReasons(t *testing.T) {
 			require.NoError(t, srv.Shutdown(ctx(t)))
 		}},
 		{
-			socketio.ReasonSlowClient, []socketio.Option{socketio.WithSendBuffer(1<<16, 100)},
+			socketio.ReasonSlowClient,
+			[]socketio.Option{socketio.WithSendBuffer(1<<16, 100)},
 			func(t *testing.T, srv *socketio.Server, client *chattest.Socket) {
 				t.Helper()
 				client.Conn().StopReading()
@@ -181,7 +182,7 @@ func TestBlockedHandler(t *testing.T) {
 
 	go func() {
 		if e, err := client.NextNamed(ctx(t), "question"); err == nil {
-			e.Ack("answer") //nolint:errcheck // the other end notices
+			_ = e.Ack("answer")
 		}
 	}()
 	require.JSONEq(t, `["answer"]`, client.ExpectAck(t, "ask back").String())
@@ -202,7 +203,7 @@ func TestBlockedHandler(t *testing.T) {
 	client.Expect(t, "sent")
 	go func() {
 		if e, err := other.NextNamed(ctx(t), "question"); err == nil {
-			e.Ack("answer") //nolint:errcheck // the other end notices
+			_ = e.Ack("answer")
 		}
 	}()
 	other.ExpectAck(t, "ask back")
@@ -378,7 +379,7 @@ func TestPanics(t *testing.T) {
 		switch where {
 		case "connect middleware":
 			require.Error(t, err)
-			conn.ExpectEnd(t) //nolint:errcheck // it is what it is
+			_ = conn.ExpectEnd(t)
 			continue
 		case "disconnect":
 			client.Close()
@@ -390,7 +391,7 @@ func TestPanics(t *testing.T) {
 		default:
 			require.NoError(t, client.Emit("event"))
 		}
-		conn.ExpectEnd(t) //nolint:errcheck // it is what it is
+		_ = conn.ExpectEnd(t)
 		require.Equal(t, socketio.ReasonForcedServerClose, receive(t, ended), where)
 	}
 	panicIn.Store("")
@@ -432,7 +433,7 @@ func TestShutdownWaits(t *testing.T) {
 	defer cancel()
 	require.ErrorIs(t, srv.Shutdown(short), context.DeadlineExceeded)
 	client.Expect(t, "last words")
-	client.Conn().ExpectEnd(t) //nolint:errcheck // it is what it is
+	_ = client.Conn().ExpectEnd(t)
 	_, err := chattest.Dial(ctx(t), url, websocket())
 	require.Error(t, err)
 

@@ -177,9 +177,9 @@ func TestProtocolViolations(t *testing.T) {
 		for _, message := range test.send {
 			switch message := message.(type) {
 			case string:
-				conn.SendText(t.Context(), message) //nolint:errcheck // it may be closed already
+				_ = conn.SendText(t.Context(), message)
 			case []byte:
-				conn.SendBinary(t.Context(), message) //nolint:errcheck // it may be closed already
+				_ = conn.SendBinary(t.Context(), message)
 			}
 		}
 		require.Error(t, conn.ExpectEnd(t), "%s: %v", test.rule, test.send)

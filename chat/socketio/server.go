@@ -32,7 +32,7 @@ type Server struct {
 	files    clientFiles
 	encoders encoders
 	tasks    tasks
-	base     context.Context //nolint:containedctx // of all sockets
+	base     context.Context // of all sockets
 
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace
@@ -227,6 +227,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // randomID returns n bytes of cryptographic randomness as text.
 func randomID(n int) string {
 	b := make([]byte, n)
-	rand.Read(b) //nolint:errcheck // never fails
+	_, _ = rand.Read(b)
 	return base64.RawURLEncoding.EncodeToString(b)
 }

@@ -15,7 +15,7 @@ type Socket struct {
 	nsp       *Namespace
 	conn      *conn
 	handshake *Handshake
-	ctx       context.Context //nolint:containedctx // the life of the socket
+	ctx       context.Context // ends with the socket
 	cancel    context.CancelCauseFunc
 
 	state atomic.Int32 // of socketState

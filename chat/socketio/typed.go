@@ -6,8 +6,8 @@ import (
 	"reflect"
 )
 
-// Positional, embedded in a struct, makes its fields stand for one argument each, in their order. Arguments that the
-// client did not send leave their fields as they are; those beyond the last field are ignored.
+// Positional is for structs to embed: then each of their fields stands for one argument, in their order. Arguments that
+// the client did not send leave their fields as they are; those beyond the last field are ignored.
 //
 //	type privateMessage struct { // socket.emit("private message", to, text)
 //		socketio.Positional
