@@ -62,9 +62,17 @@ func identityOf(r *http.Request) *identity {
 	return &identity{}
 }
 
-// identify asks WithAuth about a request, and reads its guest cookie. With welcome a stranger without one gets one.
+// identify asks WithAuth about a request, and reads its guest cookie. With welcome a stranger without one gets one. Pages that
+// are let in by "*" alone are strangers, whatever cookies their requests carry.
 func (c *Chat) identify(ec echo.Context, welcome bool) (*identity, error) {
 	id := &identity{}
+	if allow, _ := c.server.CheckOrigin(ec.Request()); allow == "*" {
+		// A page of anybody's: a WebSocket of it carries the user's cookies, which no CORS header keeps it from using.
+		if c.cfg.guests && welcome {
+			id.guest = guestID(guestSecret())
+		}
+		return id, nil
+	}
 	if c.cfg.auth != nil {
 		u, err := c.askAuth(ec)
 		if err == nil {

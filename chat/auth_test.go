@@ -249,6 +249,46 @@ func TestGuestCookie(t *testing.T) {
 	}
 }
 
+// "*" lets every page in, but not with the cookies that a browser adds by itself, to a WebSocket too.
+func TestAnyOriginHasNoCredentials(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, transport chattest.Transport) {
+		a := serve(t, onEcho, chat.WithOrigins("*"), chat.WithAuth(bySession), chat.WithTokenAuth(byName), chat.WithOpenRooms())
+		foreign := session("Ada")
+		foreign.Set("Origin", "https://evil.example")
+		refusal := chattest.ExpectRefused(t, a.URL, chattest.Options{Transport: transport, Header: foreign})
+		require.Equal(t, "unauthorized", refusal.Message)
+		bob := chattest.Connect(t, a.URL, chattest.Options{Transport: transport, Header: foreign, Auth: object{"name": "Bob"}})
+		require.Equal(t, "Bob", call(t, bob, "room.join", object{"room_id": "r"}).Members[0].User.Name)
+		own := session("Ada")
+		own.Set("Origin", a.URL)
+		ada := chattest.Connect(t, a.URL, chattest.Options{Transport: transport, Header: own})
+		require.Len(t, call(t, ada, "room.join", object{"room_id": "r"}).Members, 2)
+
+		status, err := a.rest(t.Context(), "", "POST", "/rooms/r/leave", nil, nil, "Cookie", "session=Ada", "Origin", "null")
+		require.NoError(t, err)
+		require.Equal(t, http.StatusUnauthorized, status)
+	})
+}
+
+// A guest on a page of any origin is one for as long as the connection lives, and nobody's cookie makes them another.
+func TestGuestsOfAnyOrigin(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, transport chattest.Transport) {
+		a := serve(t, onEcho, chat.WithOrigins("*"), chat.WithGuests(), chat.WithOpenRooms())
+		const cookie = "echochat_guest=AAAAAAAAAAAAAAAAAAAAAA"
+		var known struct{ User chat.User }
+		_, err := a.rest(t.Context(), "", "GET", "/me", nil, &known, "Cookie", cookie)
+		require.NoError(t, err)
+		guest := chattest.Connect(t, a.URL, chattest.Options{
+			Transport: transport, Header: http.Header{"Cookie": {cookie}, "Origin": {"https://evil.example"}},
+		})
+		r := call(t, guest, "room.join", object{"room_id": "r"})
+		require.NotEqual(t, known.User.ID, r.Members[0].User.ID)
+		require.NoError(t, guest.Barrier(t.Context()))
+	})
+}
+
 // A token authenticator that panics, or does not come back in time, refuses its own connection and no other.
 func TestTokenAuthContained(t *testing.T) {
 	t.Parallel()

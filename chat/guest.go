@@ -35,6 +35,12 @@ func guestOf(r *http.Request) (id string, ok bool) {
 	return guestID(secret), true
 }
 
+func guestSecret() []byte {
+	secret := make([]byte, guestSecretBytes)
+	_, _ = rand.Read(secret) // never fails, see crypto/rand
+	return secret
+}
+
 func guestID(secret []byte) string {
 	sum := sha256.Sum256(secret)
 	return guestIDPrefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10]))
@@ -42,8 +48,7 @@ func guestID(secret []byte) string {
 
 // welcomeGuest makes a guest of whoever sent a request, by a cookie in its answer.
 func (c *Chat) welcomeGuest(ec echo.Context) (id string) {
-	secret := make([]byte, guestSecretBytes)
-	_, _ = rand.Read(secret)   // never fails, see crypto/rand
+	secret := guestSecret()
 	ec.SetCookie(&http.Cookie{ //nolint:gosec // Secure where there is TLS; plain HTTP on a home network should work too
 		Name: guestCookie, Value: base64.RawURLEncoding.EncodeToString(secret), Path: "/",
 		MaxAge: int(guestCookieAge / time.Second), HttpOnly: true, SameSite: http.SameSiteLaxMode,

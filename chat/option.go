@@ -117,7 +117,8 @@ func WithPath(path string) Option {
 }
 
 // WithOrigins lets pages of other origins ("https://shop.example", scheme and port included) use the chat, with
-// credentials. "*" lets every page do so without. Defaults to the same origin; see WithTLSProxy.
+// credentials. "*" lets every page do so without: WithAuth is not asked about them and their cookies do not count, so they
+// sign in by WithTokenAuth, or are guests for the length of a connection. Defaults to the same origin; see WithTLSProxy.
 func WithOrigins(origins ...string) Option {
 	return func(c *config) error {
 		if len(origins) == 0 {

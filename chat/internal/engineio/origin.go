@@ -49,22 +49,20 @@ func newOriginRules(list []string, trustForwardedProto bool) (originRules, error
 // it is allowed unless Sec-Fetch-Site, which only a browser sends and no page can forge, says that another site asked.
 func (rules originRules) check(r *http.Request) verdict {
 	headers := r.Header["Origin"]
-	if rules.any {
-		if len(headers) == 0 {
-			return verdict{allowed: true}
-		}
-		return verdict{allowed: true, cross: "*"}
-	}
 	if len(headers) == 0 {
 		site := r.Header.Get("Sec-Fetch-Site")
-		return verdict{allowed: site != "cross-site" && site != "same-site"}
+		return verdict{allowed: rules.any || site != "cross-site" && site != "same-site"}
+	}
+	foreign := verdict{}
+	if rules.any {
+		foreign = verdict{allowed: true, cross: "*"}
 	}
 	if len(headers) > 1 {
-		return verdict{}
+		return foreign
 	}
 	o, ok := parseOrigin(headers[0])
 	if !ok {
-		return verdict{}
+		return foreign
 	}
 	if own, ok := parseOrigin(rules.scheme(r) + "://" + strings.ToLower(r.Host)); ok && o == own {
 		return verdict{allowed: true}
@@ -72,7 +70,7 @@ func (rules originRules) check(r *http.Request) verdict {
 	if _, ok := rules.listed[o]; ok {
 		return verdict{allowed: true, cross: headers[0]}
 	}
-	return verdict{}
+	return foreign
 }
 
 // scheme returns the scheme by which the client reached the server.

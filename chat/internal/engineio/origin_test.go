@@ -94,6 +94,7 @@ func TestOrigins(t *testing.T) {
 		{name: "listed, dot as a letter", host: "example.com", list: list, origin: "https://appxexample.com", want: refused},
 
 		{name: "any", host: "example.com", list: []string{"*"}, origin: "https://evil.com", want: "*"},
+		{name: "any, same", host: "example.com", list: []string{"*"}, origin: "http://example.com", want: same},
 		{name: "any, null", host: "example.com", list: []string{"*"}, origin: "null", want: "*"},
 		{name: "any, no origin", host: "example.com", list: []string{"*"}, header: "Sec-Fetch-Site: cross-site", want: same},
 
