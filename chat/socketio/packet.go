@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // packetType is the first character of a packet. Socket.IO protocol v5, section "Packet types".
@@ -192,9 +193,13 @@ func (p *packet) parseArgs(data []byte) error {
 // in JavaScript.
 func parseEventName(data []byte) (string, error) {
 	if data[0] == '"' {
-		var name string
-		if err := json.Unmarshal(data, &name); err != nil {
-			return "", badPacket("event name")
+		name := string(data[1 : len(data)-1])
+		// A name without escapes, which is nearly every one, needs no decoding. Decoding takes so much stack that that of
+		// the goroutine which reads the connection would grow for good.
+		if strings.Contains(name, `\`) {
+			if err := json.Unmarshal(data, &name); err != nil {
+				return "", badPacket("event name")
+			}
 		}
 		if reservedEvent(name) {
 			return "", badPacket("reserved event name")
