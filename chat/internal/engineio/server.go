@@ -217,12 +217,17 @@ func (srv *Server) cutAll() {
 	}
 }
 
-// recovered is deferred around everything that is not ours: it logs a panic and, if there is a session, ends it.
+// recovered is deferred around everything that is not ours. If there is a session, a panic ends it.
 func (srv *Server) recovered(where string, s *Session) {
 	if p := recover(); p != nil {
-		srv.cfg.Logger.Error("engineio: panic recovered", "in", where, "panic", p, "stack", string(debug.Stack()))
-		if s != nil {
-			s.end(ReasonForcedClose, endDrop)
-		}
+		srv.panicked(where, p, s)
+	}
+}
+
+// panicked logs a panic that was recovered and ends the session, if there is one.
+func (srv *Server) panicked(where string, p any, s *Session) {
+	srv.cfg.Logger.Error("engineio: panic recovered", "in", where, "panic", p, "stack", string(debug.Stack()))
+	if s != nil {
+		s.end(ReasonForcedClose, endDrop)
 	}
 }

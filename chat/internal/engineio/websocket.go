@@ -112,19 +112,29 @@ func rejectEarlyData(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// serveWire runs a connection until it is closed.
+// serveWire runs a connection until it is closed. Like wire.Read it is kept small.
 func (srv *Server) serveWire(w *wire, r *http.Request, header http.Header) {
-	defer srv.wg.Done()
-	defer func() {
-		srv.inbound.give(w.settle())
-		w.cut() // nothing to do unless there was a panic
-		if w.upgraded {
-			w.session.stopLingering() // nothing to do unless it ended while the client was on its way here
-		}
-	}()
-	defer srv.recovered("WebSocket", w.session)
+	defer w.served()
 	if err := srv.melody.HandleRequest(&hijacked{wire: w, header: header}, r); err != nil {
-		srv.cfg.Logger.Debug("engineio: WebSocket handshake failed", "err", err)
+		srv.logHandshake(err)
+	}
+}
+
+//go:noinline
+func (srv *Server) logHandshake(err error) {
+	srv.cfg.Logger.Debug("engineio: WebSocket handshake failed", "err", err)
+}
+
+// served cleans up after a connection. Most of it is left to do only if there was a panic.
+func (w *wire) served() {
+	defer w.session.srv.wg.Done()
+	if p := recover(); p != nil {
+		w.session.srv.panicked("WebSocket", p, w.session)
+	}
+	w.session.srv.inbound.give(w.settle())
+	w.cut()
+	if w.upgraded {
+		w.session.stopLingering() // it may have ended while the client was on its way here
 	}
 }
 

@@ -67,29 +67,39 @@ func newWire(conn net.Conn, s *Session, opens bool) *wire {
 	return w
 }
 
-// Read reads for gorilla, watching the frames: the time that a message takes and how it is cut up.
+// Read reads for gorilla. It is kept small, since it lies on the stack of a goroutine that mostly waits here.
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
-	w.over = w.over || err != nil
-	if n == 0 || !w.framed { // framed is set by this goroutine
-		return n, err
+	if err != nil {
+		w.over = true
 	}
-	srv := w.session.srv
-	if excess := w.frames.scan(p[:n], srv.now()); excess != "" {
-		w.finishWith(closeFrame(closePolicy, excess))
-		return 0, errors.New("engineio: " + excess)
-	}
-	if w.frames.incomplete() {
-		if !srv.inbound.take(int64(n)) {
-			w.finishWith(closeFrame(closeTryAgainLater, "server overloaded"))
-			return 0, errors.New("engineio: budget for incoming messages exhausted")
-		}
-		w.held += int64(n)
-		if w.patience == 0 {
-			w.setPatience(srv.cfg.ReadTimeout)
+	if n > 0 && w.framed { // framed is set by this goroutine
+		if excess := w.watch(p[:n]); excess != nil {
+			return 0, excess
 		}
 	}
 	return n, err
+}
+
+// watch takes note of what was read: the time that a message takes, the memory, and how it is cut up.
+func (w *wire) watch(p []byte) error {
+	srv := w.session.srv
+	if excess := w.frames.scan(p, srv.now()); excess != "" {
+		w.finishWith(closeFrame(closePolicy, excess))
+		return errors.New("engineio: " + excess)
+	}
+	if !w.frames.incomplete() {
+		return nil
+	}
+	if !srv.inbound.take(int64(len(p))) {
+		w.finishWith(closeFrame(closeTryAgainLater, "server overloaded"))
+		return errors.New("engineio: budget for incoming messages exhausted")
+	}
+	w.held += int64(len(p))
+	if w.patience == 0 {
+		w.setPatience(srv.cfg.ReadTimeout)
+	}
+	return nil
 }
 
 // settle ends the account of a message that is complete. It returns what is to be given back to the budget.
