@@ -62,6 +62,12 @@ func (a Args) attachment(raw json.RawMessage) ([]byte, bool) {
 }
 
 func (a Args) decode(raw json.RawMessage, v any) error {
+	if text, ok := v.(*string); ok && text != nil {
+		if plain, ok := plainString(raw); ok {
+			*text = plain
+			return nil
+		}
+	}
 	if len(a.attachments) == 0 {
 		return json.Unmarshal(raw, v)
 	}

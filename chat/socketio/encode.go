@@ -114,11 +114,28 @@ func (e *encoders) header(kind packetType, namespace string) encoded {
 
 // value appends the JSON of v.
 func (enc *encoder) value(v any) error {
+	if text, ok := v.(string); ok && plainText(text) {
+		enc.buf.WriteByte('"')
+		enc.buf.WriteString(text)
+		enc.buf.WriteByte('"')
+		return nil
+	}
 	if err := enc.json.Encode(v); err != nil {
 		return err
 	}
 	enc.buf.Truncate(enc.buf.Len() - 1) // the newline that Encode adds
 	return nil
+}
+
+// plainText reports whether a text is its own JSON but for the quotes: ASCII without anything to escape. The rest is
+// for encoding/json.
+func plainText(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // argument appends the JSON of v, with placeholders for the binary data in it.

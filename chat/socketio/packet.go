@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // packetType is the first character of a packet. Socket.IO protocol v5, section "Packet types".
@@ -37,11 +36,12 @@ type packet struct {
 	namespace   string
 	id          uint64
 	hasID       bool
-	payload     []byte // CONNECT: the auth object; nil if there is none
-	event       string // EVENT: its name
-	args        Args   // EVENT and ACK
-	attachments int    // how many binary messages follow
-	size        int    // bytes on the wire, attachments included
+	payload     []byte  // CONNECT: the auth object; nil if there is none
+	event       string  // EVENT: its name
+	args        Args    // EVENT and ACK
+	attachments int     // how many binary messages follow
+	size        int     // bytes on the wire, attachments included
+	next        *packet // in the inbox
 }
 
 // limits are the bounds of the decoder.
@@ -193,13 +193,9 @@ func (p *packet) parseArgs(data []byte) error {
 // in JavaScript.
 func parseEventName(data []byte) (string, error) {
 	if data[0] == '"' {
-		name := string(data[1 : len(data)-1])
-		// A name without escapes, which is nearly every one, needs no decoding. Decoding takes so much stack that that of
-		// the goroutine which reads the connection would grow for good.
-		if strings.Contains(name, `\`) {
-			if err := json.Unmarshal(data, &name); err != nil {
-				return "", badPacket("event name")
-			}
+		name, plain := plainString(data)
+		if !plain && json.Unmarshal(data, &name) != nil {
+			return "", badPacket("event name")
 		}
 		if reservedEvent(name) {
 			return "", badPacket("reserved event name")
@@ -211,6 +207,15 @@ func parseEventName(data []byte) (string, error) {
 		return "", badPacket("event name is neither a string nor a number")
 	}
 	return strconv.FormatFloat(number, 'f', -1, 64), nil
+}
+
+// plainString returns the text of a valid JSON string that has no escapes in it, which is nearly every one. It saves
+// encoding/json, whose need of stack would double the memory of the goroutine that reads.
+func plainString(data []byte) (text string, ok bool) {
+	if len(data) < 2 || data[0] != '"' || bytes.IndexByte(data, '\\') >= 0 {
+		return "", false
+	}
+	return string(data[1 : len(data)-1]), true
 }
 
 // reservedEvent reports whether a name must not be used for an event. Socket.IO documentation, "Emit cheatsheet".
@@ -247,7 +252,7 @@ func splitArray(data []byte) ([]json.RawMessage, error) {
 			}
 		case depth == 1 && (c == ',' || c == ']'):
 			if start >= 0 {
-				items = append(items, bytes.TrimRight(data[start:i:i], " \t\r\n"))
+				items = append(items, trimSpace(data[start:i:i]))
 			}
 			start = -1
 			continue
@@ -259,6 +264,18 @@ func splitArray(data []byte) ([]json.RawMessage, error) {
 		}
 	}
 	return items, nil
+}
+
+// trimSpace cuts JSON's white space off the end.
+func trimSpace(data []byte) []byte {
+	for n := len(data); n > 0; n-- {
+		switch data[n-1] {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return data[:n]
+		}
+	}
+	return nil
 }
 
 // skipString returns the index of the quote that ends the string beginning at data[i]; the JSON must be valid.

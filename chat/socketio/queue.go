@@ -13,7 +13,8 @@ const disconnectGrace = 500 * time.Millisecond
 // an idle socket has none.
 type inbox struct {
 	mu      sync.Mutex
-	events  []*packet
+	first   *packet // the events, linked by packet.next
+	last    *packet
 	bytes   int
 	working bool          // a goroutine is at it
 	closed  bool          // takes no more
@@ -35,7 +36,12 @@ func (q *inbox) put(p *packet, most int) (start bool, wait <-chan struct{}) {
 		}
 		return false, q.space
 	}
-	q.events = append(q.events, p)
+	if q.first == nil {
+		q.first = p
+	} else {
+		q.last.next = p
+	}
+	q.last = p
 	q.bytes += p.size
 	start = !q.working
 	q.working = true
@@ -45,16 +51,14 @@ func (q *inbox) put(p *packet, most int) (start bool, wait <-chan struct{}) {
 // next returns the next event, or nil when there is none and the goroutine has to end.
 func (q *inbox) next() *packet {
 	q.mu.Lock()
-	if len(q.events) > 0 {
+	if p := q.first; p != nil {
 		defer q.mu.Unlock()
-		p := q.events[0]
-		q.events[0] = nil
-		q.events = q.events[1:]
+		q.first, p.next = p.next, nil
 		q.bytes -= p.size
 		q.wake()
 		return p
 	}
-	q.events, q.working = nil, false
+	q.last, q.working = nil, false
 	drained := q.drained
 	q.drained = nil
 	q.mu.Unlock()
@@ -71,7 +75,7 @@ func (q *inbox) close(drop bool, drained func()) (idle bool) {
 	defer q.mu.Unlock()
 	q.closed = true
 	if drop {
-		q.events, q.bytes = nil, 0
+		q.first, q.bytes = nil, 0
 	}
 	q.wake()
 	if !q.working {
@@ -85,7 +89,7 @@ func (q *inbox) close(drop bool, drained func()) (idle bool) {
 func (q *inbox) drop() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.events, q.bytes, q.drained = nil, 0, nil
+	q.first, q.bytes, q.drained = nil, 0, nil
 }
 
 func (q *inbox) wake() {
@@ -101,7 +105,7 @@ func (s *Socket) receive(p *packet) {
 	for {
 		start, wait := s.inbox.put(p, s.nsp.server.config.maxQueuedBytes)
 		if start {
-			s.nsp.server.tasks.start(s.work)
+			s.nsp.server.workers.start(s)
 		}
 		if wait == nil {
 			return

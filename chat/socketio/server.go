@@ -32,6 +32,7 @@ type Server struct {
 	files    clientFiles
 	encoders encoders
 	tasks    tasks
+	workers  workers
 	base     context.Context // of all sockets
 
 	mu         sync.RWMutex
@@ -49,6 +50,7 @@ func New(opts ...Option) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: cfg, base: context.Background(), namespaces: make(map[string]*Namespace)}
+	s.workers.tasks = &s.tasks
 	s.Namespace = s.Of("/")
 	if s.engine, err = engineio.New(s.engineConfig()); err != nil {
 		return nil, fmt.Errorf("socketio: %w", err)
