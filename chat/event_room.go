@@ -30,7 +30,7 @@ func (c *Chat) onJoin(ctx context.Context, r *request, a joinArgs) (joinAck, err
 	if err != nil {
 		return joinAck{}, err
 	}
-	q := store.HistoryQuery{RoomID: a.RoomID, Limit: a.Limit}
+	q := store.HistoryQuery{RoomID: a.RoomID, Limit: a.Limit, MaxBytes: pageBytes}
 	resync := a.Epoch != "" && a.Epoch != room.Epoch || a.After != nil && *a.After > room.LastSeq
 	if a.After != nil && !resync {
 		q.After = store.AtSeq(*a.After)

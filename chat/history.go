@@ -67,6 +67,10 @@ const (
 
 const maxPage = 200
 
+// pageBytes limits what is in the messages of a client's page. A page is sent as one packet, which the send buffer of a
+// connection (1 MiB by default) takes whatever its size, and JSON may need six bytes for one.
+const pageBytes = 128 << 10
+
 // query checks the arguments of a history request.
 func (a historyArgs) query() (store.HistoryQuery, error) {
 	if err := checkRoomID(a.RoomID); err != nil {
@@ -76,7 +80,7 @@ func (a historyArgs) query() (store.HistoryQuery, error) {
 		return store.HistoryQuery{}, err
 	}
 	q := store.HistoryQuery{
-		RoomID: a.RoomID, Before: a.Before.at, After: a.After.at, Around: a.Around.at, Limit: a.Limit,
+		RoomID: a.RoomID, Before: a.Before.at, After: a.After.at, Around: a.Around.at, Limit: a.Limit, MaxBytes: pageBytes,
 	}
 	given := 0
 	for _, p := range []store.Position{q.Before, q.After, q.Around} {

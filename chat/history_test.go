@@ -52,7 +52,7 @@ func TestHistoryArguments(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			test.want.RoomID = "r"
+			test.want.RoomID, test.want.MaxBytes = "r", pageBytes
 			require.Equal(t, test.want, q)
 		})
 	}

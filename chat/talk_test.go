@@ -129,6 +129,38 @@ func TestRoomJoin(t *testing.T) {
 	}
 }
 
+// A page of long messages ends early: as one packet it is not to be larger than what may wait for a connection.
+func TestPageOfLongMessages(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	ada := a.connect(t, "Ada", chattest.WebSocket)
+	call(t, ada, "room.join", object{"room_id": "r"})
+	const n = 8
+	for range n {
+		call(t, ada, "message.send", object{"room_id": "r", "text": strings.Repeat("\x01", 60<<10)})
+	}
+	size := func(event string, arg object) (r reply) {
+		args := ada.ExpectAck(t, event, arg)
+		require.NoError(t, args.Decode(0, &r))
+		require.Less(t, len(args.String()), 1<<20, event)
+		return r
+	}
+	latest := size("room.join", object{"room_id": "r", "limit": 200})
+	require.True(t, latest.HasMoreBefore)
+	require.Equal(t, int64(n), latest.Messages[len(latest.Messages)-1].Seq)
+	size("room.history", object{"room_id": "r", "around": 4, "limit": 200})
+	var seen int64
+	for more := true; more; {
+		page := size("room.join", object{"room_id": "r", "after": seen, "limit": 200})
+		for _, m := range page.Messages {
+			seen++
+			require.Equal(t, seen, m.Seq)
+		}
+		more = page.HasMoreAfter
+	}
+	require.Equal(t, int64(n), seen)
+}
+
 func TestUnknownRoom(t *testing.T) {
 	t.Parallel()
 	st := func(c *chat.Chat) {

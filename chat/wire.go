@@ -10,6 +10,8 @@ import (
 // {"status":"error","error":{…}} (see Error). A transient failure is not acknowledged at all, so that the stock
 // client's "retries" option sends the event again.
 //
+// A page of messages may have fewer than limit where they are long; has_more_before and has_more_after tell.
+//
 // Field names are snake_case, times RFC 3339 in UTC, ids strings. A position is a seq or a message id.
 
 // Events from a client.

@@ -57,6 +57,10 @@ type HistoryQuery struct {
 	After  Position // The messages just after this one, without it.
 	Around Position // Half a page up to and with this one, and half a page after it.
 	Limit  int      // Messages per page. Defaults to 50, at most 200.
+
+	// MaxBytes ends a page early, before its messages' texts, attachments and metadata are more than this; one message there
+	// is always room for. Each side of Around has half of it. Defaults to no limit.
+	MaxBytes int
 }
 
 // Page is a page of messages, ascending by Seq without gaps.
@@ -130,9 +134,7 @@ const maxSeq = 1<<63 - 1
 // upTo returns the n latest messages up to seq, and whether there are more before them.
 func (q HistoryQuery) upTo(tx *gorm.DB, seq int64, n int) (page Page, err error) {
 	err = q.scope(tx, "seq <= ?", seq, "seq DESC").Limit(n + 1).Find(&page.Messages).Error
-	if len(page.Messages) > n {
-		page.Messages, page.HasMoreBefore = page.Messages[:n], true
-	}
+	page.Messages, page.HasMoreBefore = q.cut(page.Messages, n)
 	slices.Reverse(page.Messages)
 	return page, err
 }
@@ -142,14 +144,25 @@ func (q HistoryQuery) after(tx *gorm.DB, seq int64, n int) (page Page, err error
 	if err = q.scope(tx, "seq > ?", seq, "seq").Limit(n + 1).Find(&page.Messages).Error; err != nil {
 		return page, err
 	}
-	if len(page.Messages) > n {
-		page.Messages, page.HasMoreAfter = page.Messages[:n], true
-	}
+	page.Messages, page.HasMoreAfter = q.cut(page.Messages, n)
 	page.HasMoreBefore, err = exists(q.scope(tx, "seq <= ?", seq, "seq DESC"))
 	return page, err
 }
 
+// cut returns the messages that a page has room for, and whether there are more.
+func (q HistoryQuery) cut(messages []Message, n int) (page []Message, more bool) {
+	bytes := 0
+	for i, m := range messages {
+		bytes += len(m.Text) + len(m.Attachments) + len(m.Metadata)
+		if i == n || i > 0 && q.MaxBytes > 0 && bytes > q.MaxBytes {
+			return messages[:i], true
+		}
+	}
+	return messages, false
+}
+
 func (q HistoryQuery) around(tx *gorm.DB, seq int64) (Page, error) {
+	q.MaxBytes = (q.MaxBytes + 1) / 2
 	before, err := q.upTo(tx, seq, (q.Limit+1)/2)
 	if err != nil {
 		return Page{}, err

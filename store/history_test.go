@@ -52,6 +52,12 @@ func TestHistory(t *testing.T) {
 			{"around by id", store.HistoryQuery{Around: id(5), Limit: 5}, 3, 7, true, true},
 			{"around the first", store.HistoryQuery{Around: at(1), Limit: 4}, 1, 3, false, true},
 			{"around the last", store.HistoryQuery{Around: at(10), Limit: 4}, 9, 10, true, false},
+			{"around, little room", store.HistoryQuery{Around: at(5), MaxBytes: 4}, 4, 7, true, true},
+			{"latest, little room", store.HistoryQuery{MaxBytes: 3}, 9, 10, true, false}, // "10" has two bytes
+			{"before, little room", store.HistoryQuery{Before: at(8), MaxBytes: 3}, 5, 7, true, true},
+			{"after, little room", store.HistoryQuery{After: at(2), MaxBytes: 3}, 3, 5, true, true},
+			{"after, room for none", store.HistoryQuery{After: at(9), MaxBytes: 1}, 10, 10, true, false},
+			{"just enough room", store.HistoryQuery{MaxBytes: 11}, 1, 10, false, false},
 			{"around one", store.HistoryQuery{Around: at(5), Limit: 1}, 5, 5, true, true},
 		} {
 			c.q.RoomID = "general"
