@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,11 +18,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLifecycle connects and disconnects on each transport, in every way that a connection can end, and expects that
-// each session is closed once and not a single goroutine is left. It does not run beside other tests, since it counts
+// TestLifecycle makes more than 1,000 connections on each transport. It does not run beside other tests, since it counts
 // all goroutines.
 func TestLifecycle(t *testing.T) {
-	const perKind = 250
+	if raceEnabled {
+		lifecycle(t, 100)
+		return
+	}
+	lifecycle(t, 350)
+}
+
+func TestProofLifecycle(t *testing.T) {
+	if os.Getenv("ECHOCHAT_PROOF") == "" {
+		t.Skip("a long proof: make proof")
+	}
+	lifecycle(t, 3000)
+}
+
+// lifecycle connects and disconnects perKind times in each of the ways that a connection can end, abrupt ones among
+// them. Each session must be closed once and not a single goroutine be left.
+func lifecycle(t *testing.T, perKind int) {
 	var opened, closed atomic.Int64
 	before := goroutines()
 
@@ -136,7 +153,7 @@ func TestLifecycle(t *testing.T) {
 	wg.Wait()
 	eventually(t, "no session", func() bool { return ts.Sessions() == 0 })
 	eventually(t, "all sessions closed", func() bool { return opened.Load() == closed.Load() })
-	require.Greater(t, opened.Load(), int64(perKind*(len(kinds)-1)-1))
+	require.GreaterOrEqual(t, opened.Load(), int64(perKind*(len(kinds)-1)))
 
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -334,4 +351,78 @@ func TestHandlerReturnsAfterTheHandshake(t *testing.T) {
 	require.Equal(t, "4x", c.read())
 	_ = c.Close()
 	require.NoError(t, srv.Shutdown(t.Context()))
+}
+
+// Shutdown, in the middle of it: every client gets all that was sent to it, and learns why the connection ends; nobody
+// new comes in.
+func TestShutdownUnderTraffic(t *testing.T) {
+	writers(t, func(t *testing.T, cfg Config, options ...func(*httptest.Server)) {
+		const clients, messages = 30, 200
+		encrypted := len(options) > 0
+		ts := newTestServer(t, cfg, options...)
+		var wg sync.WaitGroup
+		for range clients {
+			c := dialWith(t, ts, encrypted, 0)
+			c.read()
+			wg.Go(func() {
+				for i := range messages {
+					if got := c.read(); got != fmt.Sprint("4", i) {
+						t.Errorf("got %q, want message %d", got, i)
+						return
+					}
+				}
+				code, text := c.readClose()
+				if code != 1012 || text != "server shutting down" {
+					t.Errorf("closed with %d %q", code, text)
+				}
+			})
+		}
+		for range clients {
+			if encrypted {
+				break // the HTTP client of the tests does not speak TLS
+			}
+			p := ts.openPolling(t)
+			wg.Go(func() {
+				var got []string
+				for len(got) == 0 || got[len(got)-1] != "1" {
+					a, err := ts.try(context.Background(), "GET", p.query(), "")
+					if err != nil || a.status != 200 {
+						t.Errorf("after %d messages: %v %v", len(got), a, err)
+						return
+					}
+					got = append(got, strings.Split(a.body, "\x1e")...)
+				}
+				for i := range messages {
+					if got[i] != fmt.Sprint("4", i) {
+						t.Errorf("got %q, want message %d", got[i], i)
+						return
+					}
+				}
+			})
+		}
+		var peers []*peer
+		for range ts.Sessions() {
+			peers = append(peers, ts.peer(t))
+		}
+		for i := range messages {
+			m := message(fmt.Sprint(i))
+			for _, p := range peers {
+				require.True(t, p.session.Send(m))
+			}
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		require.NoError(t, ts.Shutdown(ctx))
+		for _, p := range peers {
+			require.Equal(t, ReasonServerShutdown, receive(t, p.closed, "the close"))
+			require.False(t, p.session.Send(message("too late")))
+		}
+		require.Zero(t, ts.Sessions())
+		require.Empty(t, ts.all())
+		require.Zero(t, ts.melody.Len())
+		if !encrypted {
+			require.Equal(t, 503, ts.do(t, "GET", pollQuery, "").status)
+		}
+		wg.Wait()
+	})
 }
