@@ -11,16 +11,17 @@ import (
 
 // Position is a place in a room's history: a Seq or the id of a message. The zero Position is none.
 type Position struct {
-	set bool
-	seq int64
-	id  string
+	set  bool
+	byID bool
+	seq  int64
+	id   string
 }
 
 // AtSeq is the position of the message numbered seq, which need not exist: AtSeq(0) is before the first message.
 func AtSeq(seq int64) Position { return Position{set: true, seq: seq} }
 
 // AtMessage is the position of the message with the given id.
-func AtMessage(id string) Position { return Position{set: true, id: id} }
+func AtMessage(id string) Position { return Position{set: true, byID: true, id: id} }
 
 // ParsePosition reads a position as it comes from a URL or an event: a decimal number is a Seq, anything else the id of a
 // message. Empty is no position.
@@ -43,7 +44,7 @@ func (p Position) IsZero() bool { return !p.set }
 
 // resolve returns the Seq of p in a room.
 func (p Position) resolve(tx *gorm.DB, roomID string) (int64, error) {
-	if p.id == "" {
+	if !p.byID {
 		return p.seq, nil
 	}
 	return seqOf(tx, roomID, p.id)
@@ -85,6 +86,9 @@ func (s *Store) History(ctx context.Context, q HistoryQuery) (Page, error) {
 	}
 	var page Page
 	err = s.reading(ctx, op, func(tx *gorm.DB) error {
+		if !findable(q.RoomID) {
+			return nil
+		}
 		if page, err = q.page(tx); err != nil {
 			return err
 		}

@@ -94,8 +94,9 @@ func TestSettingsAreReadBack(t *testing.T) {
 	f := sqliteFile{driver: sqliteDriver(), path: filepath.Join(t.TempDir(), "chat.db")}
 	c, err := newConfig(nil)
 	require.NoError(t, err)
-	writer, readers, err := f.open(t.Context(), c)
+	pools, err := f.open(t.Context(), c)
 	require.NoError(t, err)
+	writer, readers := pools.writer, pools.readers
 	require.Equal(t, c.readers, readers.Stats().OpenConnections, "every connection has been looked at")
 	_, err = readers.Exec("DELETE FROM chat_rooms")
 	require.Error(t, err, "readers cannot write")

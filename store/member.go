@@ -66,7 +66,7 @@ func (s *Store) AddMember(ctx context.Context, roomID string, u User, role Role)
 // [ErrNotMember] when there was no membership, also when there is no such room.
 func (s *Store) RemoveMember(ctx context.Context, roomID, userID string) error {
 	return s.writing(ctx, "remove member", func(tx *gorm.DB, attempt int) error {
-		if _, err := lockRoom(tx, roomID); errors.Is(err, ErrRoomNotFound) {
+		if _, err := lockRoom(tx, roomID); errors.Is(err, ErrRoomNotFound) || !findable(userID) {
 			return ErrNotMember
 		} else if err != nil {
 			return err
@@ -120,6 +120,9 @@ func (s *Store) Members(ctx context.Context, q MemberQuery) (MemberPage, error) 
 	q.Limit = n
 	var page MemberPage
 	err = s.reading(ctx, op, func(tx *gorm.DB) error {
+		if !findable(q.RoomID, q.After) {
+			return nil
+		}
 		if err := q.scope(tx).Find(&page.Members).Error; err != nil {
 			return err
 		}
@@ -146,6 +149,9 @@ func (q MemberQuery) scope(tx *gorm.DB) *gorm.DB {
 }
 
 func member(tx *gorm.DB, roomID, userID string) (Member, error) {
+	if !findable(roomID, userID) {
+		return Member{}, ErrNotMember
+	}
 	var m Member
 	err := tx.Take(&m, "room_id = ? AND user_id = ?", roomID, userID).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {

@@ -53,6 +53,9 @@ type Draft struct {
 }
 
 func (d Draft) validate() error {
+	if !findable(d.RoomID) {
+		return ErrRoomNotFound
+	}
 	if !d.System || d.Sender.ID != "" {
 		if err := checkID("sender id", d.Sender.ID); err != nil {
 			return err
@@ -166,8 +169,15 @@ func (s *Store) MessageByClientID(ctx context.Context, roomID, senderID, clientI
 	return s.message(ctx, "message by client id", "room_id = ? AND sender_id = ? AND client_id = ?", roomID, senderID, clientID)
 }
 
-func (s *Store) message(ctx context.Context, op, where string, args ...any) (m Message, err error) {
+func (s *Store) message(ctx context.Context, op, where string, ids ...string) (m Message, err error) {
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
 	err = s.reading(ctx, op, func(tx *gorm.DB) error {
+		if !findable(ids...) {
+			return ErrMessageNotFound
+		}
 		page := make([]Message, 0, 1)
 		if err := tx.Where(where, args...).Limit(1).Find(&page).Error; err != nil {
 			return err
@@ -184,6 +194,9 @@ func (s *Store) message(ctx context.Context, op, where string, args ...any) (m M
 
 // seqOf returns the place of a message in a room.
 func seqOf(tx *gorm.DB, roomID, id string) (int64, error) {
+	if !findable(roomID, id) {
+		return 0, ErrMessageNotFound
+	}
 	var m Message
 	err := tx.Select("seq").Take(&m, "id = ? AND room_id = ?", id, roomID).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {

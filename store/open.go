@@ -18,8 +18,9 @@ import (
 // Open opens the SQLite database in the file at path, which is created when it does not exist, and brings its schema up to date. The
 // folder must exist. The file is used in WAL mode with synchronous=FULL, so that a commit is on disk when it returns.
 //
-// Several processes may open one file, on one machine; a network file system does not do. An in-memory database (":memory:") is
-// refused: use a file in a temporary folder.
+// Beside the file there are "-wal" and "-shm" while it is open, and ".lock", which processes that open it wait for. Several may, on one
+// machine: a network file system is refused, and so is an in-memory database (":memory:"); for tests, use a file in a
+// temporary folder. Copy an open database with VACUUM INTO, not as a file.
 func Open(path string, opts ...Option) (*Store, error) {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -80,18 +81,18 @@ func New(db *gorm.DB, opts ...Option) (*Store, error) {
 }
 
 func openSQLite(ctx context.Context, f sqliteFile, c config) (*Store, error) {
-	writer, readers, err := f.open(ctx, c)
+	pools, err := f.open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{log: c.log, dialect: migrations.SQLite, owned: []*sql.DB{writer, readers}}
-	if s.write, err = openGORM(sqlite.New(sqlite.Config{Conn: writer}), c); err == nil {
-		s.read, err = openGORM(sqlite.New(sqlite.Config{Conn: readers}), c)
+	s := &Store{log: c.log, dialect: migrations.SQLite, files: pools}
+	if s.write, err = openGORM(sqlite.New(sqlite.Config{Conn: pools.writer}), c); err == nil {
+		s.read, err = openGORM(sqlite.New(sqlite.Config{Conn: pools.readers}), c)
 	}
 	if err != nil {
-		return nil, errors.Join(err, writer.Close(), readers.Close())
+		return nil, errors.Join(err, pools.close())
 	}
-	s.start(writer, c, &walKeeper{path: f.path + "-wal", db: writer, log: c.log})
+	s.start(pools.writer, c)
 	return s, nil
 }
 
@@ -111,7 +112,7 @@ func openServer(ctx context.Context, pool *sql.DB, d migrations.Dialect, c confi
 		return nil, err
 	}
 	s := &Store{log: c.log, dialect: d, write: db, read: db}
-	s.start(pool, c, nil)
+	s.start(pool, c)
 	return s, nil
 }
 

@@ -119,6 +119,9 @@ func (s *Store) CreateRoom(ctx context.Context, d RoomDraft) (Room, error) {
 func (s *Store) Room(ctx context.Context, id string) (Room, error) {
 	var room Room
 	err := s.reading(ctx, "room", func(tx *gorm.DB) error {
+		if !findable(id) {
+			return ErrRoomNotFound
+		}
 		err := tx.Take(&room, "id = ?", id).Error
 		if errors.Is(err, gorm.ErrRecordNotFound) {
 			return ErrRoomNotFound
@@ -152,6 +155,9 @@ func (s *Store) Rooms(ctx context.Context, q RoomQuery) (RoomPage, error) {
 	q.Limit = n
 	var page RoomPage
 	err = s.reading(ctx, op, func(tx *gorm.DB) error {
+		if !findable(q.MemberID, q.After, string(q.Type)) {
+			return nil
+		}
 		return q.scope(tx).Find(&page.Rooms).Error
 	})
 	if len(page.Rooms) > n {

@@ -185,6 +185,51 @@ func TestUsers(t *testing.T) {
 	})
 }
 
+// What comes from a URL may be anything. Nothing of it is found, and nothing of it is an error of the database.
+func TestUnfindable(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, d storetest.Database) {
+		ctx, st := t.Context(), d.Store(t)
+		general(t, st)
+		for _, id := range []string{"", "a\x00", "\xff", "\xed\xa0\x80", strings.Repeat("x", 10_000), "%", "_", "'", `" OR 1=1 --`, "\\"} {
+			_, err := st.Room(ctx, id)
+			require.ErrorIs(t, err, store.ErrRoomNotFound, "%q", id)
+			_, err = st.Message(ctx, id)
+			require.ErrorIs(t, err, store.ErrMessageNotFound, "%q", id)
+			_, err = st.Member(ctx, "general", id)
+			require.ErrorIs(t, err, store.ErrNotMember, "%q", id)
+			_, err = st.Member(ctx, id, "ann")
+			require.ErrorIs(t, err, store.ErrNotMember, "%q", id)
+			_, _, err = st.AddMember(ctx, id, ann, "")
+			require.ErrorIs(t, err, store.ErrRoomNotFound, "%q", id)
+			require.ErrorIs(t, st.RemoveMember(ctx, id, "ann"), store.ErrNotMember, "%q", id)
+			require.ErrorIs(t, st.RemoveMember(ctx, "general", id), store.ErrNotMember, "%q", id)
+			_, _, err = st.Append(ctx, store.Draft{RoomID: id, Sender: ann})
+			require.ErrorIs(t, err, store.ErrRoomNotFound, "%q", id)
+			_, err = st.MessageByClientID(ctx, "general", "ann", id)
+			require.ErrorIs(t, err, store.ErrMessageNotFound, "%q", id)
+			page, err := st.History(ctx, store.HistoryQuery{RoomID: id})
+			require.NoError(t, err)
+			require.Empty(t, page.Messages)
+			rooms, err := st.Rooms(ctx, store.RoomQuery{Type: store.RoomType(id + "x")})
+			require.NoError(t, err)
+			require.Empty(t, rooms.Rooms)
+			members, err := st.Members(ctx, store.MemberQuery{RoomID: id})
+			require.NoError(t, err)
+			require.Empty(t, members.Members)
+			users, err := st.Users(ctx, id)
+			require.NoError(t, err)
+			require.Empty(t, users)
+			_, err = st.History(ctx, store.HistoryQuery{RoomID: "general", Before: store.AtMessage(id)})
+			require.ErrorIs(t, err, store.ErrMessageNotFound, "%q", id)
+			if id != "" { // else it is no reply
+				_, _, err = st.Append(ctx, store.Draft{RoomID: "general", Sender: ann, ParentID: id})
+				require.ErrorIs(t, err, store.ErrMessageNotFound, "%q", id)
+			}
+		}
+	})
+}
+
 func TestInvalidArguments(t *testing.T) {
 	t.Parallel()
 	ctx, st := t.Context(), storetest.Open(t, "sqlite").Store(t)

@@ -101,24 +101,60 @@ func (f sqliteFile) uri() string {
 	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
+// files are the pools of a SQLite file. A nil *files stands for a server.
+type files struct {
+	writer, readers *sql.DB
+	wal             walKeeper
+}
+
 // open migrates the file and returns its pools.
-func (f sqliteFile) open(ctx context.Context, c config) (writer, readers *sql.DB, err error) {
+func (f sqliteFile) open(ctx context.Context, c config) (*files, error) {
+	if name, network := networkFileSystem(filepath.Dir(f.path)); network && !c.relaxed {
+		return nil, fmt.Errorf("the file is on a network file system (%s), where SQLite's locks and its shared memory do not work reliably: use a local disk, or a database server", name)
+	}
 	// Migrations may rebuild tables, which must not delete what refers to them.
 	setup := f.pool(1, pragmas{writer: true})
-	err = migrate(ctx, setup, migrations.SQLite, c)
+	err := migrate(ctx, setup, migrations.SQLite, c)
 	if err = errors.Join(err, setup.Close()); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	writer = f.pool(1, pragmas{writer: true, foreignKeys: true, wal: true})
-	readers = f.pool(c.readers, pragmas{foreignKeys: true})
+	pools := &files{
+		writer:  f.pool(1, pragmas{writer: true, foreignKeys: true, wal: true}),
+		readers: f.pool(c.readers, pragmas{foreignKeys: true}),
+	}
+	pools.wal = walKeeper{path: f.path + "-wal", db: pools.writer, log: c.log}
 	err = errors.Join(
-		assertPragmas(ctx, writer, 1, map[string]string{"query_only": "0"}),
-		assertPragmas(ctx, readers, c.readers, map[string]string{"query_only": "1"}),
+		assertPragmas(ctx, pools.writer, 1, map[string]string{"query_only": "0"}),
+		assertPragmas(ctx, pools.readers, c.readers, map[string]string{"query_only": "1"}),
 	)
 	if err != nil {
-		return nil, nil, errors.Join(err, writer.Close(), readers.Close())
+		return nil, errors.Join(err, pools.close())
 	}
-	return writer, readers, nil
+	return pools, nil
+}
+
+func (f *files) close() error {
+	if f == nil {
+		return nil
+	}
+	return errors.Join(f.readers.Close(), f.writer.Close())
+}
+
+// distrust closes the idle connections after an input or output error or on a full disk: what the library believes about
+// the file may differ from what is on disk. A connection that is only waiting for another one is fine.
+func (f *files) distrust(err error) {
+	code, ok := sqliteCode(err)
+	if f == nil || !ok {
+		return
+	}
+	switch code & 0xff {
+	case 10, 11, 13, 14, 26: // IOERR, CORRUPT, FULL, CANTOPEN, NOTADB
+		for _, pool := range []*sql.DB{f.writer, f.readers} {
+			n := pool.Stats().MaxOpenConnections
+			pool.SetMaxIdleConns(-1)
+			pool.SetMaxIdleConns(n)
+		}
+	}
 }
 
 // assertPragmas reads the settings back on all n connections of a pool: a driver that does not know a parameter says nothing.

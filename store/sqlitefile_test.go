@@ -38,7 +38,7 @@ func TestFullFile(t *testing.T) {
 		big.Text = strings.Repeat("x", 100<<10)
 		for limited < 3 {
 			// The limit is the connection's own, and goes with it.
-			_, err := s.owned[0].Exec("PRAGMA max_page_count = 150")
+			_, err := s.files.writer.Exec("PRAGMA max_page_count = 150")
 			require.NoError(t, err)
 			m, _, err := s.Append(t.Context(), big)
 			if err != nil {
@@ -58,7 +58,7 @@ func TestFullFile(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, page.Messages, int(acked+1))
 		var check string
-		require.NoError(t, s.owned[0].QueryRow("PRAGMA integrity_check").Scan(&check))
+		require.NoError(t, s.files.writer.QueryRow("PRAGMA integrity_check").Scan(&check))
 		require.Equal(t, "ok", check)
 		require.NoError(t, s.Close())
 	}
@@ -71,9 +71,9 @@ func TestWriteAheadLogStaysSmall(t *testing.T) {
 	c, err := newConfig([]Option{WithLogger(slog.New(slog.NewTextHandler(&log, nil)))})
 	require.NoError(t, err)
 	f := sqliteFile{driver: sqliteDriver(), path: filepath.Join(t.TempDir(), "chat.db")}
-	writer, readers, err := f.open(t.Context(), c)
+	pools, err := f.open(t.Context(), c)
 	require.NoError(t, err)
-	k := &walKeeper{path: f.path + "-wal", db: writer, log: c.log}
+	writer, readers, k := pools.writer, pools.readers, &pools.wal
 
 	reader, err := readers.BeginTx(t.Context(), nil)
 	require.NoError(t, err)

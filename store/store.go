@@ -23,9 +23,9 @@ const operationTime = 5 * time.Second
 type Store struct {
 	log     *slog.Logger
 	dialect migrations.Dialect
-	write   *gorm.DB  // on SQLite the only connection that writes
-	read    *gorm.DB  // on SQLite connections that cannot write
-	owned   []*sql.DB // pools to close
+	write   *gorm.DB // on SQLite the only connection that writes
+	read    *gorm.DB // on SQLite connections that cannot write
+	files   *files   // nil on a server
 	writer  *writer
 
 	gate   sync.RWMutex // held for reading while an operation begins
@@ -34,8 +34,8 @@ type Store struct {
 	err    error // of Close
 }
 
-func (s *Store) start(pool *sql.DB, c config, wal *walKeeper) {
-	s.writer = newWriter(s.write, pool, s.dialect, c, wal)
+func (s *Store) start(pool *sql.DB, c config) {
+	s.writer = newWriter(s.write, pool, s.dialect, c, s.files)
 	go s.writer.run()
 }
 
@@ -47,9 +47,7 @@ func (s *Store) Close() error {
 		s.closed = true
 		s.gate.Unlock()
 		s.writer.stop()
-		for _, db := range s.owned {
-			s.err = errors.Join(s.err, db.Close())
-		}
+		s.err = s.files.close()
 	})
 	return s.err
 }
@@ -73,6 +71,7 @@ func (s *Store) reading(ctx context.Context, op string, fn func(tx *gorm.DB) err
 		err = fn(s.read.WithContext(ctx))
 	}
 	if err != nil {
+		s.files.distrust(err)
 		return wrap(op, err)
 	}
 	return nil
@@ -95,6 +94,7 @@ func (s *Store) writing(ctx context.Context, op string, fn func(tx *gorm.DB, att
 		if err == nil {
 			return nil
 		}
+		s.files.distrust(err)
 		if !isTransient(err) || !pause(ctx, attempt) {
 			return wrap(op, err)
 		}
@@ -134,6 +134,9 @@ func txOptions(d migrations.Dialect) *sql.TxOptions {
 
 // lockRoom locks a room's row until the end of the transaction and returns it.
 func lockRoom(tx *gorm.DB, id string) (Room, error) {
+	if !findable(id) {
+		return Room{}, ErrRoomNotFound
+	}
 	var room Room
 	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Take(&room, "id = ?", id).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {

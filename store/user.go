@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -63,6 +64,7 @@ func putUser(tx *gorm.DB, u User) error {
 // usersByID asks in portions of the same few sizes, so that the database sees few different statements.
 func usersByID(tx *gorm.DB, ids []string) (map[string]User, error) {
 	users := make(map[string]User, len(ids))
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !findable(id) })
 	for part := range portions(ids) {
 		var found []User
 		if err := tx.Find(&found, "id IN ?", part).Error; err != nil {

@@ -52,6 +52,16 @@ func checkJSON(field string, r RawJSON, limit int) error {
 	return nil
 }
 
+// findable reports whether ids may be looked up at all: PostgreSQL refuses to compare with what it could not store.
+func findable(ids ...string) bool {
+	for _, id := range ids {
+		if len(id) > maxID || !utf8.ValidString(id) || strings.IndexByte(id, 0) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func checkRoomID(s string) error {
 	if s == "" || len(s) > maxRoomID || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
 		return fmt.Errorf("%w: room id %q: want 1 to %d of a-z 0-9 . _ -", ErrInvalidArgument, s, maxRoomID)

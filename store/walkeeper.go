@@ -24,9 +24,15 @@ type walKeeper struct {
 	next time.Time
 }
 
-// keep is called by the writer between two batches.
+// keepSmall is called by the writer between two batches.
+func (f *files) keepSmall(ctx context.Context) {
+	if f != nil {
+		f.wal.keep(ctx)
+	}
+}
+
 func (k *walKeeper) keep(ctx context.Context) {
-	if k == nil || time.Now().Before(k.next) {
+	if time.Now().Before(k.next) {
 		return
 	}
 	k.next = time.Now().Add(time.Second)

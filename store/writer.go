@@ -35,7 +35,6 @@ const (
 // request is a message on its way into the database. The writer owns it until done is closed, its caller from then on.
 type request struct {
 	msg      Message
-	named    bool // the sender chose the ClientID, so the message may be there already
 	system   bool
 	size     int64
 	accepted time.Time
@@ -50,7 +49,7 @@ type request struct {
 
 func newRequest(m Message, d Draft) *request {
 	return &request{
-		msg: m, named: d.ClientID != "", system: d.System,
+		msg: m, system: d.System,
 		size: int64(len(m.Text) + len(m.Attachments) + len(m.Metadata)),
 		done: make(chan struct{}),
 	}
@@ -59,12 +58,11 @@ func newRequest(m Message, d Draft) *request {
 // writer commits messages in batches. What was committed goes to onCommit on a second goroutine, beside the next commit.
 type writer struct {
 	db       *gorm.DB
-	pool     *sql.DB // under db
 	tx       *sql.TxOptions
 	sql      batchSQL
 	prepared *preparedStatements // nil where the driver has its own
 	log      *slog.Logger
-	wal      *walKeeper
+	files    *files // nil on a server
 	queue    chan *request
 	bytes    *semaphore.Weighted // free bytes of the queue
 	handover chan []Message
@@ -77,9 +75,9 @@ type writer struct {
 	away       bool // the database did not answer last time
 }
 
-func newWriter(db *gorm.DB, pool *sql.DB, d migrations.Dialect, c config, wal *walKeeper) *writer {
+func newWriter(db *gorm.DB, pool *sql.DB, d migrations.Dialect, c config, f *files) *writer {
 	w := &writer{
-		db: db, pool: pool, tx: txOptions(d), sql: newBatchSQL(d), log: c.log, wal: wal,
+		db: db, tx: txOptions(d), sql: newBatchSQL(d), log: c.log, files: f,
 		queue:    make(chan *request, c.queueMessages),
 		bytes:    semaphore.NewWeighted(int64(c.queueBytes)),
 		handover: make(chan []Message, maxHandover),
@@ -123,7 +121,7 @@ func (w *writer) run() {
 	for {
 		batch, open := w.collect()
 		w.write(batch)
-		w.wal.keep(context.Background())
+		w.files.keepSmall(context.Background())
 		if !open {
 			break
 		}
@@ -213,7 +211,7 @@ func (w *writer) commit(ctx context.Context, batch []*request) ([]result, error)
 			w.present()
 			return results, nil
 		}
-		w.dropConnections(err)
+		w.files.distrust(err)
 		if !isTransient(err) {
 			return nil, err
 		}
@@ -248,11 +246,13 @@ func (w *writer) succeed(batch []*request, results []result) {
 // fail answers the requests of a batch that is not stored, as far as is known.
 func (w *writer) fail(batch []*request, err error) {
 	for _, r := range batch {
+		answer := err
 		if r.unanswered {
+			answer = fmt.Errorf("%w: %w", ErrUnavailable, err)
 			// The request belongs to its caller from now on.
 			w.unresolved = append(w.unresolved, &request{msg: r.msg, unanswered: true})
 		}
-		w.finish(r, err)
+		w.finish(r, answer)
 	}
 	if n := len(w.unresolved) - maxUnresolved; n > 0 {
 		w.log.Error("store: too many commits without an answer; some stored messages may not be delivered", "messages", n)
@@ -277,17 +277,6 @@ func (w *writer) deliver(batch []Message) {
 	if fn := w.onCommit.Load(); fn != nil {
 		(*fn)(batch)
 	}
-}
-
-// dropConnections closes the connections of a SQLite file after an input or output error: what the library believes about the file may
-// differ from what is on disk.
-func (w *writer) dropConnections(err error) {
-	code, ok := sqliteCode(err)
-	if !ok || classifySQLite(code) == classOther || code&0xff == 5 {
-		return
-	}
-	w.pool.SetMaxIdleConns(-1)
-	w.pool.SetMaxIdleConns(1)
 }
 
 // absent and present log the loss and the return of the database, once each.
