@@ -71,6 +71,7 @@ func (c *Chat) transport() []socketio.Option {
 		socketio.WithIdentity(func(r *http.Request) any { return identityOf(r) }),
 		socketio.WithVerify(verify),
 		socketio.WithErrorAck(c.errorAck),
+		socketio.WithoutRecovery(), // it would give back rooms whose membership has ended in the meantime
 	)
 	if len(c.cfg.origins) > 0 {
 		opts = append(opts, socketio.WithOrigins(c.cfg.origins...))

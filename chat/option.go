@@ -204,6 +204,7 @@ func WithPresenceGrace(d time.Duration) Option {
 
 // WithTransport passes settings on to the Socket.IO server, such as its heartbeat. Origins, logger and payload limit have
 // options here, which REST follows too; identity, verification and the acknowledgement of errors are the chat's own.
+// Recovery stays off: a client that comes back says room.join with its position, and its membership is looked up.
 func WithTransport(opts ...socketio.Option) Option {
 	return func(c *config) error { c.transport = append(c.transport, opts...); return nil }
 }

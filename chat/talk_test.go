@@ -13,6 +13,7 @@ import (
 
 	"github.com/echochat/echochat/chat"
 	"github.com/echochat/echochat/chat/chattest"
+	"github.com/echochat/echochat/chat/socketio"
 	"github.com/echochat/echochat/store"
 )
 
@@ -329,6 +330,15 @@ func TestLeaveAndRemove(t *testing.T) {
 		tab.ExpectNone(t, "message.new")
 		require.ErrorIs(t, a.chat.RemoveMember(t.Context(), "r", "ada"), chat.NewError(chat.CodeNotAMember, ""))
 	})
+}
+
+// The transport's own recovery would put a client back into rooms it was removed from while it was away.
+func TestNoRecoveryAfterRemoval(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, chat.WithTransport(socketio.WithRecovery(socketio.Recovery{})))
+	ada := a.connect(t, "Ada", chattest.WebSocket)
+	call(t, ada, "room.join", object{"room_id": "r"})
+	require.Empty(t, ada.PID(), "nothing to come back with")
 }
 
 // Joins and removals at the same time: whoever has no membership in the end hears nothing.

@@ -60,6 +60,12 @@ func WithRecovery(r Recovery) Option {
 	}
 }
 
+// WithoutRecovery turns off what an earlier [WithRecovery] has turned on: for whoever builds on a Server, takes options from
+// others, and decides by itself what a client that comes back may see.
+func WithoutRecovery() Option {
+	return func(c *config) error { c.recovery = nil; return nil }
+}
+
 // comeback is a client's wish to go on with a session.
 type comeback struct {
 	session *session
