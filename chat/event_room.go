@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/echochat/echochat/chat/socketio"
@@ -107,9 +108,16 @@ func (c *Chat) subscribe(ctx context.Context, s *socketio.Socket, u User, roomID
 	return room, err
 }
 
-// unsubscribe takes all sockets of a user out of a room.
-func (c *Chat) unsubscribe(roomID, userID string) {
-	c.server.In(userKey(userID)).SocketsLeave(roomKey(roomID))
+// unsubscribe takes all sockets of a user out of a room, and returns those of this node that were in it.
+func (c *Chat) unsubscribe(roomID, userID string) (left []*socketio.Socket) {
+	users := c.server.In(userKey(userID))
+	for _, s := range users.Sockets() {
+		if slices.Contains(s.Rooms(), roomKey(roomID)) {
+			left = append(left, s)
+		}
+	}
+	users.SocketsLeave(roomKey(roomID))
+	return left
 }
 
 func (c *Chat) onLeave(ctx context.Context, r *request, a roomArgs) (emptyAck, error) {

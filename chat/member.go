@@ -106,8 +106,12 @@ func (c *Chat) removeMember(ctx context.Context, room Room, u User) error {
 	if err != nil && errors.Is(err, store.ErrNotMember) {
 		return notAMember()
 	}
-	c.unsubscribe(room.ID, u.ID)
+	left := c.unsubscribe(room.ID, u.ID)
 	if err != nil {
+		// Perhaps still a member, and then deaf without knowing: the clients come back, and ask by room.join.
+		for _, s := range left {
+			s.CloseConnection()
+		}
 		return c.storeError("remove member", err)
 	}
 	c.typing.stop(room.ID, u.ID)

@@ -38,6 +38,25 @@ func TestDatabaseAway(t *testing.T) {
 	require.ErrorIs(t, err, chat.NewError(chat.CodeServerBusy, ""))
 }
 
+// Whether a removal has happened is not known while the database is away: the connections end, rather than stay and miss
+// what is said to a member.
+func TestRemovalWhileDatabaseAway(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, transport chattest.Transport) {
+		a := newApp(t)
+		ada, bob := a.connect(t, "Ada", transport), a.connect(t, "Bob", transport)
+		elsewhere := a.connect(t, "Ada", transport)
+		room := call(t, ada, "room.join", object{"room_id": "r"}).Room
+		call(t, bob, "room.join", object{"room_id": "r"})
+		require.NoError(t, a.store.Close())
+		err := chat.RemoveMemberOf(a.chat, t.Context(), room, chat.User{ID: "ada"})
+		require.ErrorIs(t, err, chat.NewError(chat.CodeServerBusy, ""))
+		require.Error(t, ada.ExpectEnd(t))
+		require.NoError(t, bob.Barrier(t.Context()))
+		require.NoError(t, elsewhere.Barrier(t.Context()), "was not in the room")
+	})
+}
+
 // Who stops reading is disconnected with a reason, holds nobody up, and has everything after coming back.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
