@@ -1,6 +1,5 @@
 .DEFAULT_GOAL := help
 GOLANGCI    := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    := 30s
 NODE        := $(shell git ls-files "*package-lock.json")
@@ -14,9 +13,8 @@ test: ## run the tests; what needs a database, Node or a browser skips and says 
 race: ## run the tests under the race detector
 	go test -race ./...
 
-lint: ## vet, staticcheck, golangci-lint
+lint: ## vet, staticcheck and the other linters of .golangci.yml
 	go vet ./...
-	$(STATICCHECK) ./...
 	$(GOLANGCI) run
 
 vuln: ## look for known vulnerabilities in what the module calls (needs the internet)
