@@ -66,6 +66,7 @@ func (c *Chat) filter(ctx context.Context, u User, a *sendArgs, member bool) err
 	}
 	for _, f := range c.cfg.filters {
 		if err := c.guard("filter", CodeInternal, func() error { return f(ctx, &d) }); err != nil {
+			a.Text = d.Text // what it would be stored as, see sentBefore
 			return err
 		}
 	}

@@ -81,6 +81,10 @@ func TestFilters(t *testing.T) {
 		require.Equal(t, 1500*time.Millisecond, e.RetryAfter)
 		limited.Store(false)
 
+		// Another text under the same client_id is another message, and its refusal stands.
+		reused := refused(t, ada, "message.send", object{"room_id": "r", "text": "spam", "client_id": "darn it"})
+		require.Equal(t, chat.CodeMessageRejected, reused.Code)
+
 		// A transient refusal is not acknowledged.
 		ctx, cancel := context.WithTimeout(t.Context(), 2*aMoment)
 		defer cancel()
@@ -97,6 +101,22 @@ func TestFiltersAreForMembers(t *testing.T) {
 	require.NoError(t, err)
 	ada := a.connect(t, "Ada", chattest.WebSocket)
 	require.Equal(t, chat.CodeRoomNotFound, refused(t, ada, "message.send", object{"room_id": "secret", "text": "x"}).Code)
+}
+
+// Whether a parent is there is nothing that a stranger to the room gets to know.
+func TestParentIsForMembers(t *testing.T) {
+	t.Parallel()
+	a := newClosedApp(t)
+	for id, kind := range map[string]store.RoomType{"secret": store.RoomPrivate, "open": store.RoomPublic} {
+		_, err := a.chat.CreateRoom(t.Context(), chat.NewRoom{ID: id, Type: kind})
+		require.NoError(t, err)
+	}
+	ada := a.connect(t, "Ada", chattest.WebSocket)
+	for room, want := range map[string]chat.Code{
+		"secret": chat.CodeRoomNotFound, "missing": chat.CodeRoomNotFound, "open": chat.CodeNotAMember,
+	} {
+		require.Equal(t, want, refused(t, ada, "message.send", object{"room_id": room, "text": "x", "parent_id": "none"}).Code, room)
+	}
 }
 
 func TestHooks(t *testing.T) {

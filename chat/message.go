@@ -118,7 +118,7 @@ func (c *Chat) send(ctx context.Context, u User, a sendArgs, member bool) (m Mes
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
 	if err := c.filter(ctx, u, &a, member); err != nil {
-		if m, ok := c.sentBefore(ctx, u, a); ok {
+		if m, ok := c.sentBefore(ctx, u, a, err); ok {
 			return m, false, nil
 		}
 		return Message{}, false, err
@@ -146,7 +146,7 @@ const sendTimeout = 10 * time.Second
 // sendError is storeError for a message of u, who may not learn from the answer that a private room is there.
 func (c *Chat) sendError(ctx context.Context, u User, roomID string, err error) error {
 	e := c.storeError("send", err)
-	if e.Code == CodeNotAMember {
+	if e.Code == CodeNotAMember || e.Code == CodeMessageNotFound { // the parent's, which is looked for first
 		if _, _, err := c.memberRoom(ctx, u, roomID); err != nil {
 			return err
 		}
@@ -154,8 +154,9 @@ func (c *Chat) sendError(ctx context.Context, u User, roomID string, err error) 
 	return e
 }
 
-// sentBefore finds the message of a client that sends again what a filter, such as a rate limit, refuses the second time.
-func (c *Chat) sentBefore(ctx context.Context, u User, a sendArgs) (Message, bool) {
+// sentBefore finds the message of a client that sends again what a filter refuses the second time. A refusal for the
+// moment, such as a rate limit's, says nothing about the text; any other stands if the text is a new one.
+func (c *Chat) sentBefore(ctx context.Context, u User, a sendArgs, refusal error) (Message, bool) {
 	if a.ClientID == "" {
 		return Message{}, false
 	}
@@ -163,7 +164,8 @@ func (c *Chat) sentBefore(ctx context.Context, u User, a sendArgs) (Message, boo
 	if err != nil {
 		return Message{}, false
 	}
-	return messageOf(row), true
+	e, ok := asError(refusal)
+	return messageOf(row), row.Text == a.Text || ok && e.Retryable
 }
 
 func (c *Chat) checkSend(a *sendArgs) error {
@@ -183,6 +185,9 @@ func (c *Chat) checkSend(a *sendArgs) error {
 		return invalid("client_id", "must be at most 128 bytes of printable characters")
 	case len(a.ParentID) > maxMessageID || !printable(a.ParentID):
 		return invalid("parent_id", "is not a message id")
+	}
+	if none(a.Metadata) {
+		a.Metadata = nil
 	}
 	if err := checkAttachments(a.Attachments); err != nil {
 		return err

@@ -65,9 +65,10 @@ func TestTalk(t *testing.T) {
 			require.JSONEq(t, `{"mood":"fine"}`, string(e.Message.Metadata))
 			require.Equal(t, 3, e.Message.Attachments[0].Width)
 		}
-		answer := call(t, ada, "message.send", object{"room_id": "general", "text": "hi Bob", "parent_id": sent.Message.ID})
+		answer := call(t, ada, "message.send", object{"room_id": "general", "text": "hi Bob", "parent_id": sent.Message.ID, "metadata": nil})
 		require.Equal(t, store.MessageReply, answer.Message.Type)
 		require.Empty(t, answer.Message.ClientID)
+		require.Nil(t, answer.Message.Metadata, "null is none")
 
 		again := call(t, a.connect(t, "Bob", transport), "room.join", object{"room_id": "general"})
 		require.Equal(t, []chat.Message{sent.Message, answer.Message}, again.Messages)
