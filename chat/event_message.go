@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/echochat/echochat/store"
@@ -59,12 +60,15 @@ func (c *Chat) announceTyping(event string, p typist) {
 func (c *Chat) announceStopped(p typist) { c.announceTyping(EventTypingStop, p) }
 
 // announcePresence tells everybody who shares a room with u, in as many sends as u's rooms have pages.
-func (c *Chat) announcePresence(u User, status Status) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+func (c *Chat) announcePresence(ctx context.Context, u User, status Status) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	q := store.RoomQuery{MemberID: u.ID, Limit: maxPage}
 	for {
 		page, err := c.store.Rooms(ctx, q)
+		if err != nil && errors.Is(ctx.Err(), context.Canceled) { // Shutdown
+			return
+		}
 		if err != nil {
 			c.log.Warn("chat: presence could not be announced", "err", err)
 			return

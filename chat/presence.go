@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"maps"
 	"sync"
 	"time"
@@ -11,7 +12,9 @@ import (
 // announce: however many users come or go at once, the database is asked about one at a time.
 type presence struct {
 	grace    time.Duration
-	announce func(User, Status) // may block; called by one goroutine at a time, without the lock
+	announce func(context.Context, User, Status) // may block; called by one goroutine at a time, without the lock
+	ctx      context.Context                     // of announcements; ends at close
+	cancel   context.CancelFunc
 
 	mu      sync.Mutex
 	users   map[string]*presenceEntry // those with a connection, in grace, or with something to announce
@@ -29,8 +32,10 @@ type presenceEntry struct {
 	due   bool        // stands in changed
 }
 
-func newPresence(grace time.Duration, announce func(User, Status)) *presence {
-	return &presence{grace: grace, announce: announce, users: make(map[string]*presenceEntry)}
+func newPresence(grace time.Duration, announce func(context.Context, User, Status)) *presence {
+	p := &presence{grace: grace, announce: announce, users: make(map[string]*presenceEntry)}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
 }
 
 // online reports whether a user has a connection, or had one less than the grace period ago.
@@ -127,15 +132,16 @@ func (p *presence) work() {
 		switch {
 		case !news:
 		case online:
-			p.announce(user, StatusOnline)
+			p.announce(p.ctx, user, StatusOnline)
 		default:
-			p.announce(user, StatusOffline)
+			p.announce(p.ctx, user, StatusOffline)
 		}
 	}
 }
 
-// close stops announcing and waits for an announcement under way.
+// close stops announcing, breaks off an announcement under way and waits for its end.
 func (p *presence) close() {
+	p.cancel()
 	p.mu.Lock()
 	p.closed = true
 	for e := range maps.Values(p.users) {

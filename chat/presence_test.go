@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -38,7 +39,7 @@ func TestPresence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var said announcements
-		p := newPresence(5*time.Second, func(u User, s Status) { said.add("%s %s", u.ID, s) })
+		p := newPresence(5*time.Second, func(_ context.Context, u User, s Status) { said.add("%s %s", u.ID, s) })
 		ada := User{ID: "ada"}
 
 		p.connect(ada)
@@ -86,7 +87,7 @@ func TestPresenceInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said announcements
 		var slow time.Duration
-		p := newPresence(0, func(u User, s Status) {
+		p := newPresence(0, func(_ context.Context, u User, s Status) {
 			said.add("%s %s", u.ID, s)
 			pass(slow)
 		})
@@ -107,12 +108,23 @@ func TestPresenceInOrder(t *testing.T) {
 	})
 }
 
+// A database that does not answer an announcement does not keep the chat from ending.
+func TestPresenceCloses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPresence(0, func(ctx context.Context, _ User, _ Status) { <-ctx.Done() })
+		p.connect(User{ID: "ada"})
+		synctest.Wait()
+		p.close()
+	})
+}
+
 func TestPresenceOfMany(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var said announcements
 		var working sync.Mutex
-		p := newPresence(time.Second, func(u User, s Status) {
+		p := newPresence(time.Second, func(_ context.Context, u User, s Status) {
 			require.True(t, working.TryLock(), "one at a time")
 			defer working.Unlock()
 			said.add("%s %s", u.ID, s)
