@@ -65,8 +65,8 @@ func (r *routes) add(route *echo.Route) { r.paths.Store(route.Path, struct{}{}) 
 //
 //	e.Use(middleware.CSRFWithConfig(middleware.CSRFConfig{Skipper: c.Skipper}))
 //
-// Skipping CSRF is safe here. The transport and every REST write check the request's origin by themselves, and REST takes
-// JSON only. It goes by the route that Echo has found, so that no other address looks like the chat's; before
+// Skipping CSRF is safe here. The transport and REST check the origin of every request by themselves, and a REST body must
+// be JSON. It goes by the route that Echo has found, so that no other address looks like the chat's; before
 // routing (Echo.Pre) it is always false.
 func (c *Chat) Skipper(ec echo.Context) bool {
 	_, ok := c.routes.paths.Load(ec.Path())
