@@ -112,7 +112,8 @@ func compare(v int64, p *goose.Provider) error {
 	known := sources[len(sources)-1].Version
 	switch {
 	case v > known:
-		return fmt.Errorf("%w: it has schema version %d, this program knows versions up to %d: run the newer program, or take the newer migrations back with it", ErrNewerSchema, v, known)
+		return fmt.Errorf("%w: it has schema version %d, this program knows versions up to %d:"+
+			" run the newer program, or take the newer migrations back with it", ErrNewerSchema, v, known)
 	case v < known:
 		return fmt.Errorf("%w: it has schema version %d, this program needs %d: run the migrations", ErrOlderSchema, v, known)
 	}

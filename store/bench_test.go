@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -63,7 +62,6 @@ func benchmarkSenders(b *testing.B, senders int, send func(context.Context, stor
 	var wg sync.WaitGroup
 	b.ReportAllocs()
 	b.ResetTimer()
-	start := rusage()
 	for i := range senders {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
@@ -76,7 +74,6 @@ func benchmarkSenders(b *testing.B, senders int, send func(context.Context, stor
 		})
 	}
 	wg.Wait()
-	b.ReportMetric(cpu(start)/float64(b.N), "cpu-µs/op")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 }
 
@@ -140,14 +137,6 @@ func plainAppend(ctx context.Context, d migrations.Dialect, db *sql.DB, m store.
 	}
 	return tx.Commit()
 }
-
-func rusage() time.Duration {
-	var r syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
-func cpu(start time.Duration) float64 { return float64((rusage() - start).Microseconds()) }
 
 // BenchmarkHistory reads a page at the end and in the middle of a room of ten thousand messages and of one million: the cost is the same.
 func BenchmarkHistory(b *testing.B) {

@@ -73,8 +73,8 @@ func WithoutMigrations() Option {
 }
 
 // WithRelaxedDurability accepts a PostgreSQL or MySQL server that is set up so that a power failure may lose messages that
-// Append has confirmed, such as one for tests with fsync off. Each such setting is logged as a warning. SQLite always uses
-// synchronous=FULL.
+// Append has confirmed, such as one for tests with fsync off; each such setting is logged as a warning. It also accepts a SQLite file
+// on a network file system. SQLite always uses synchronous=FULL.
 func WithRelaxedDurability() Option {
 	return func(c *config) error {
 		c.relaxed = true

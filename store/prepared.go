@@ -12,7 +12,7 @@ import (
 const maxPrepared = 64
 
 // preparedStatements are the writer's, kept from one transaction to the next: without them MySQL's driver asks the server three times for
-// each, and the pure-Go SQLite compiles each anew. PostgreSQL's driver does this by itself. GORM's own cache
+// each, and the pure-Go SQLite compiles each anew. PostgreSQL's driver and the usual SQLite's do this by themselves. GORM's own cache
 // prepares anew in each transaction, and has a goroutine that never ends. For one goroutine.
 type preparedStatements struct {
 	db     *sql.DB

@@ -110,7 +110,8 @@ type files struct {
 // open migrates the file and returns its pools.
 func (f sqliteFile) open(ctx context.Context, c config) (*files, error) {
 	if name, network := networkFileSystem(filepath.Dir(f.path)); network && !c.relaxed {
-		return nil, fmt.Errorf("the file is on a network file system (%s), where SQLite's locks and its shared memory do not work reliably: use a local disk, or a database server", name)
+		return nil, fmt.Errorf("the file is on a network file system (%s), where SQLite's locks and shared memory are not reliable:"+
+			" use a local disk, or a database server", name)
 	}
 	// Migrations may rebuild tables, which must not delete what refers to them.
 	setup := f.pool(1, pragmas{writer: true})
@@ -221,7 +222,8 @@ func sqliteFileOf(ctx context.Context, pool *sql.DB) (sqliteFile, error) {
 		return sqliteFile{}, errors.New("an in-memory database is not supported: the store needs connections of its own; use a file")
 	case synchronous == "0":
 		// A checkpoint made by such a connection would put what is in the log into the database without an fsync.
-		return sqliteFile{}, errors.New("the application's connections have synchronous=OFF, with which any of them can lose what was committed: use NORMAL or FULL")
+		return sqliteFile{}, errors.New("the application's connections have synchronous=OFF, with which any of them can lose" +
+			" what was committed: use NORMAL or FULL")
 	}
 	return sqliteFile{driver: pool.Driver(), path: path}, nil
 }

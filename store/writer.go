@@ -83,7 +83,7 @@ func newWriter(db *gorm.DB, pool *sql.DB, d migrations.Dialect, c config, f *fil
 		handover: make(chan []Message, maxHandover),
 		done:     make(chan struct{}),
 	}
-	if d != migrations.Postgres {
+	if d != migrations.Postgres && !keepsStatements(pool.Driver()) {
 		w.prepared = newPreparedStatements(pool)
 	}
 	return w
