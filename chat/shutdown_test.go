@@ -75,7 +75,7 @@ func TestNothingIsLeftOver(t *testing.T) {
 	onEach(t, func(t *testing.T, transport chattest.Transport) {
 		chattest.CheckLeaks(t)
 		a := newApp(t, chat.WithTypingExpiry(time.Hour),
-			chat.WithTransport(socketio.WithPingInterval(2*aMoment), socketio.WithPingTimeout(2*aMoment)))
+			chat.WithTransport(socketio.WithPingInterval(time.Second), socketio.WithPingTimeout(time.Second)))
 		for i := range 50 {
 			s := a.connect(t, fmt.Sprintf("u%d", i%5), transport)
 			call(t, s, "room.join", object{"room_id": "r"})

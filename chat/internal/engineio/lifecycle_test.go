@@ -43,7 +43,7 @@ func lifecycle(t *testing.T, perKind int) {
 
 	srv, err := New(Config{
 		Logger:      slog.New(slog.DiscardHandler),
-		SendTimeout: 100 * time.Millisecond,
+		SendTimeout: time.Second, // a busy machine may take that long over a step
 		OnSession: func(s *Session) Handler {
 			opened.Add(1)
 			return counting{s, &closed}
