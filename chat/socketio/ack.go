@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -13,14 +12,11 @@ import (
 // zero value acknowledges nothing.
 type Ack struct {
 	socket *Socket
-	id     uint64
-	sent   *atomic.Bool
+	packet *packet // what is acknowledged
 }
 
-func newAck(s *Socket, id uint64) Ack { return Ack{socket: s, id: id, sent: new(atomic.Bool)} }
-
 // Wanted reports whether the client asked for an acknowledgement and none was sent yet.
-func (a Ack) Wanted() bool { return a.socket != nil && !a.sent.Load() }
+func (a Ack) Wanted() bool { return a.socket != nil && !a.packet.acked.Load() }
 
 // Send acknowledges the event: the arguments become those of the client's callback. It does nothing if the client did
 // not ask for it. It returns [ErrAckSent] if that was done before, [ErrDisconnected] if the client is gone, or an error
@@ -29,15 +25,15 @@ func (a Ack) Send(args ...any) error {
 	if a.socket == nil {
 		return nil
 	}
-	if a.sent.Load() {
+	if a.packet.acked.Load() {
 		return ErrAckSent
 	}
 	nsp := a.socket.nsp
-	out, err := nsp.server.encoders.ack(nsp.name, a.id, args)
+	out, err := nsp.server.encoders.ack(nsp.name, a.packet.id, args)
 	if err != nil {
 		return err
 	}
-	if !a.sent.CompareAndSwap(false, true) {
+	if !a.packet.acked.CompareAndSwap(false, true) {
 		return ErrAckSent
 	}
 	return a.socket.send(out.message())

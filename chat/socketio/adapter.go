@@ -65,7 +65,7 @@ func (a localAdapter) deliver(e emission, send func(*Socket)) (listening []*Sock
 
 // deliverRecorded is deliver for an event that clients can recover. It takes its position and its place in each buffer
 // in one step, so that nobody gets a later one first.
-func (a localAdapter) deliverRecorded(e emission, out encoded) (listening []*Socket) {
+func (a localAdapter) deliverRecorded(e emission, out *draft) (listening []*Socket) {
 	x := &a.nsp.index
 	x.mu.Lock()
 	defer x.mu.Unlock()

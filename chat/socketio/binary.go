@@ -145,19 +145,19 @@ type marking struct {
 }
 
 // withBinary appends the JSON of a value that holds binary data.
-func (enc *encoder) withBinary(v reflect.Value, types *binaryTypes) error {
-	m := marking{types: types}
+func (d *draft) withBinary(v reflect.Value) error {
+	m := marking{types: &d.owner.types}
 	_, _ = rand.Read(m.prefix[:])
-	start := enc.buf.Len()
-	if err := enc.value(m.copy(v, 0).Interface()); err != nil {
+	start := d.buf.Len()
+	if err := d.value(m.copy(v, 0).Interface()); err != nil {
 		return err
 	}
-	marked := bytes.Clone(enc.buf.Bytes()[start:])
-	enc.buf.Truncate(start)
+	marked := bytes.Clone(d.buf.Bytes()[start:])
+	d.buf.Truncate(start)
 	quoted := append([]byte{'"'}, base64.StdEncoding.AppendEncode(nil, m.prefix[:])...)
 	for {
 		before, after, ok := bytes.Cut(marked, quoted)
-		enc.buf.Write(before)
+		d.buf.Write(before)
 		if !ok {
 			return nil
 		}
@@ -165,10 +165,10 @@ func (enc *encoder) withBinary(v reflect.Value, types *binaryTypes) error {
 		if _, err := base64.StdEncoding.Decode(at[:], after[:4]); err != nil {
 			return err
 		}
-		enc.buf.WriteString(`{"_placeholder":true,"num":`)
-		enc.buf.WriteString(strconv.Itoa(len(enc.attachments)))
-		enc.buf.WriteByte('}')
-		enc.attachments = append(enc.attachments, m.found[int(at[0])<<16|int(at[1])<<8|int(at[2])])
+		d.buf.WriteString(`{"_placeholder":true,"num":`)
+		d.buf.WriteString(strconv.Itoa(len(d.attachments)))
+		d.buf.WriteByte('}')
+		d.attachments = append(d.attachments, m.found[int(at[0])<<16|int(at[1])<<8|int(at[2])])
 		marked = after[5:]
 	}
 }

@@ -17,10 +17,10 @@ func (d *decoder) text(data []byte) (*packet, error) {
 		return nil, err
 	}
 	if p.attachments > 0 {
-		d.pending = &p
+		d.pending = p
 		return nil, nil
 	}
-	return &p, nil
+	return p, nil
 }
 
 // binary takes a binary message. It returns the packet if this was its last attachment.

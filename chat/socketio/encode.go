@@ -7,131 +7,138 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/echochat/echochat/chat/internal/engineio"
 )
 
 // encoders encodes outgoing packets, with buffers that are used again.
 type encoders struct {
-	pool  sync.Pool // of *encoder
+	pool  sync.Pool // of *draft
 	types binaryTypes
 }
 
-// encoded is an outgoing packet: the text, and the binary messages that follow it.
-type encoded struct {
-	text        []byte
-	attachments [][]byte
-}
-
-// message makes the packet ready to be sent.
-func (e encoded) message() *engineio.Message { return engineio.NewMessage(e.text, e.attachments...) }
-
-// encoder is the working space for one packet.
-type encoder struct {
+// draft is an outgoing packet that is being written: its text, and the binary messages that follow it.
+type draft struct {
+	owner       *encoders
 	buf         bytes.Buffer
-	json        *json.Encoder
+	json        *json.Encoder // writes to buf
+	headroom    int           // at the beginning of buf, for what is known only at the end
+	text        []byte        // part of buf, once it is finished
 	attachments [][]byte
 }
 
-func (e *encoders) get() *encoder {
-	if enc, ok := e.pool.Get().(*encoder); ok {
-		return enc
+// maxHeader is the most that comes before the payload, besides the namespace: the type, the number of attachments, two
+// separators and an acknowledgement id.
+const maxHeader = 1 + 20 + 2 + 20
+
+// begin returns an empty draft for a packet of a namespace.
+func (e *encoders) begin(namespace string) *draft {
+	d, ok := e.pool.Get().(*draft)
+	if !ok {
+		d = &draft{owner: e}
+		d.json = json.NewEncoder(&d.buf)
+		d.json.SetEscapeHTML(false) // JSON.stringify does not either
 	}
-	enc := &encoder{}
-	enc.json = json.NewEncoder(&enc.buf)
-	enc.json.SetEscapeHTML(false) // JSON.stringify does not either
-	return enc
+	d.headroom = maxHeader + len(namespace)
+	d.buf.Grow(d.headroom)
+	d.buf.Write(d.buf.AvailableBuffer()[:d.headroom])
+	return d
 }
 
-func (e *encoders) put(enc *encoder) {
+// release gives the draft back. It must not be used any more.
+func (d *draft) release() {
 	const keep = 64 << 10
-	if enc.buf.Cap() > keep {
-		return
+	d.text, d.attachments = nil, nil
+	if d.buf.Reset(); d.buf.Cap() <= keep {
+		d.owner.pool.Put(d)
 	}
-	enc.buf.Reset()
-	enc.attachments = nil
-	e.pool.Put(enc)
+}
+
+// message makes the packet ready to be sent, and releases the draft.
+func (d *draft) message() *engineio.Message {
+	defer d.release()
+	return engineio.NewMessage(d.text, d.attachments...)
 }
 
 // event encodes an EVENT. With id not nil the client is asked to acknowledge it; trailer, if not empty, is one more
 // argument: a string that needs no escaping.
-func (e *encoders) event(namespace string, id *uint64, event string, args []any, trailer string) (encoded, error) {
+func (e *encoders) event(namespace string, id *uint64, event string, args []any, trailer string) (*draft, error) {
 	if reservedEvent(event) {
-		return encoded{}, fmt.Errorf("%w: %s", ErrReservedEvent, event)
+		return nil, fmt.Errorf("%w: %s", ErrReservedEvent, event)
 	}
-	enc := e.get()
-	defer e.put(enc)
-	enc.buf.WriteByte('[')
-	if err := enc.value(event); err != nil {
-		return encoded{}, err
+	d := e.begin(namespace)
+	d.buf.WriteByte('[')
+	if err := d.value(event); err != nil {
+		d.release()
+		return nil, fmt.Errorf("socketio: encode event name: %w", err)
 	}
 	for i, arg := range args {
-		enc.buf.WriteByte(',')
-		if err := enc.argument(arg, &e.types); err != nil {
-			return encoded{}, fmt.Errorf("socketio: encode argument %d of %q: %w", i, event, err)
+		d.buf.WriteByte(',')
+		if err := d.argument(arg); err != nil {
+			d.release()
+			return nil, fmt.Errorf("socketio: encode argument %d of %q: %w", i, event, err)
 		}
 	}
 	if trailer != "" {
-		enc.buf.WriteString(`,"` + trailer + `"`)
+		d.buf.WriteString(`,"` + trailer + `"`)
 	}
-	enc.buf.WriteByte(']')
-	return enc.finish(packetEvent, namespace, id), nil
+	d.buf.WriteByte(']')
+	return d.finish(packetEvent, namespace, id), nil
 }
 
 // ack encodes an ACK.
-func (e *encoders) ack(namespace string, id uint64, args []any) (encoded, error) {
-	enc := e.get()
-	defer e.put(enc)
-	enc.buf.WriteByte('[')
+func (e *encoders) ack(namespace string, id uint64, args []any) (*draft, error) {
+	d := e.begin(namespace)
+	d.buf.WriteByte('[')
 	for i, arg := range args {
 		if i > 0 {
-			enc.buf.WriteByte(',')
+			d.buf.WriteByte(',')
 		}
-		if err := enc.argument(arg, &e.types); err != nil {
-			return encoded{}, fmt.Errorf("socketio: encode argument %d of an acknowledgement: %w", i, err)
+		if err := d.argument(arg); err != nil {
+			d.release()
+			return nil, fmt.Errorf("socketio: encode argument %d of an acknowledgement: %w", i, err)
 		}
 	}
-	enc.buf.WriteByte(']')
-	return enc.finish(packetAck, namespace, &id), nil
+	d.buf.WriteByte(']')
+	return d.finish(packetAck, namespace, &id), nil
 }
 
 // object encodes a packet whose payload is one object: CONNECT or CONNECT_ERROR.
-func (e *encoders) object(kind packetType, namespace string, payload any) (encoded, error) {
-	enc := e.get()
-	defer e.put(enc)
-	if err := enc.value(payload); err != nil {
-		return encoded{}, fmt.Errorf("socketio: encode packet: %w", err)
+func (e *encoders) object(kind packetType, namespace string, payload any) (*draft, error) {
+	d := e.begin(namespace)
+	if err := d.value(payload); err != nil {
+		d.release()
+		return nil, fmt.Errorf("socketio: encode packet: %w", err)
 	}
-	return enc.finish(kind, namespace, nil), nil
+	return d.finish(kind, namespace, nil), nil
 }
 
 // header encodes a packet without a payload: DISCONNECT.
-func (e *encoders) header(kind packetType, namespace string) encoded {
-	enc := e.get()
-	defer e.put(enc)
-	return enc.finish(kind, namespace, nil)
+func (e *encoders) header(kind packetType, namespace string) *draft {
+	return e.begin(namespace).finish(kind, namespace, nil)
 }
 
 // value appends the JSON of v.
-func (enc *encoder) value(v any) error {
-	if text, ok := v.(string); ok && plainText(text) {
-		enc.buf.WriteByte('"')
-		enc.buf.WriteString(text)
-		enc.buf.WriteByte('"')
+func (d *draft) value(v any) error {
+	if text, ok := v.(string); ok && isPlain(text) {
+		d.buf.WriteByte('"')
+		d.buf.WriteString(text)
+		d.buf.WriteByte('"')
 		return nil
 	}
-	if err := enc.json.Encode(v); err != nil {
+	if err := d.json.Encode(v); err != nil {
 		return err
 	}
-	enc.buf.Truncate(enc.buf.Len() - 1) // the newline that Encode adds
+	d.buf.Truncate(d.buf.Len() - 1) // the newline that Encode adds
 	return nil
 }
 
-// plainText reports whether a text is its own JSON but for the quotes: ASCII without anything to escape. The rest is
-// for encoding/json.
-func plainText(text string) bool {
+// isPlain reports whether a text is its own JSON but for the quotes: ASCII without anything to escape. The rest is for
+// encoding/json.
+func isPlain(text string) bool {
 	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
 			return false
 		}
 	}
@@ -139,41 +146,55 @@ func plainText(text string) bool {
 }
 
 // argument appends the JSON of v, with placeholders for the binary data in it.
-func (enc *encoder) argument(v any, types *binaryTypes) error {
+func (d *draft) argument(v any) error {
 	switch v := v.(type) {
 	case nil, string, bool, int, int64, float64, json.RawMessage:
-		return enc.value(v)
+		return d.value(v)
 	case []byte:
 		if v == nil {
-			return enc.value(nil)
+			return d.value(nil)
 		}
-		enc.buf.WriteString(`{"_placeholder":true,"num":`)
-		enc.buf.WriteString(strconv.Itoa(len(enc.attachments)))
-		enc.buf.WriteByte('}')
-		enc.attachments = append(enc.attachments, v)
+		d.buf.WriteString(`{"_placeholder":true,"num":`)
+		d.buf.WriteString(strconv.Itoa(len(d.attachments)))
+		d.buf.WriteByte('}')
+		d.attachments = append(d.attachments, v)
 		return nil
 	}
-	value := reflect.ValueOf(v)
+	value, types := reflect.ValueOf(v), &d.owner.types
 	if !types.mayHold(value.Type()) || !types.holds(value, 0) {
-		return enc.value(v)
+		return d.value(v)
 	}
-	return enc.withBinary(value, types)
+	return d.withBinary(value)
 }
 
-// finish builds the packet of what is in the buffer.
-func (enc *encoder) finish(kind packetType, namespace string, id *uint64) encoded {
-	text := make([]byte, 0, enc.buf.Len()+len(namespace)+24)
-	if len(enc.attachments) > 0 {
-		text = append(text, byte(kind+packetBinaryEvent-packetEvent))
-		text = append(strconv.AppendInt(text, int64(len(enc.attachments)), 10), '-')
+// finish writes what comes before the payload.
+func (d *draft) finish(kind packetType, namespace string, id *uint64) *draft {
+	var space [maxHeader]byte
+	header := space[:0]
+	if len(d.attachments) > 0 {
+		header = append(header, byte(kind+packetBinaryEvent-packetEvent))
+		header = append(strconv.AppendInt(header, int64(len(d.attachments)), 10), '-')
 	} else {
-		text = append(text, byte(kind))
+		header = append(header, byte(kind))
 	}
-	if namespace != "/" {
-		text = append(append(text, namespace...), ',')
-	}
+	before := len(header)
 	if id != nil {
-		text = strconv.AppendUint(text, *id, 10)
+		header = strconv.AppendUint(header, *id, 10)
 	}
-	return encoded{text: append(text, enc.buf.Bytes()...), attachments: enc.attachments}
+	if namespace == "/" {
+		namespace = ""
+	}
+	size := len(header) + len(namespace)
+	if namespace != "" {
+		size++
+	}
+	d.text = d.buf.Bytes()[d.headroom-size:]
+	at := copy(d.text, header[:before])
+	if namespace != "" {
+		at += copy(d.text[at:], namespace)
+		d.text[at] = ','
+		at++
+	}
+	copy(d.text[at:], header[before:])
+	return d
 }

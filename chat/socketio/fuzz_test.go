@@ -101,3 +101,36 @@ func FuzzSequence(f *testing.F) {
 		}
 	})
 }
+
+// FuzzScan: the scanner takes what encoding/json takes, and nothing else.
+func FuzzScan(f *testing.F) {
+	for _, seed := range []string{`["a",1,{"b":[null,true,-1.5e3]}]`, `[]`, `{"a":"\u00e9\\"}`, `[1,]`, "[\"\x01\"]"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if bytes.Count(data, []byte{'['})+bytes.Count(data, []byte{'{'}) > maxJSONDepth {
+			return // the scanner is stricter there
+		}
+		valid := json.Valid(data)
+		trimmed := bytes.TrimLeft(data, " \t\r\n")
+		items, ok := scanArray(data, nil)
+		if want := valid && trimmed[0] == '['; ok != want {
+			t.Fatalf("array %q: %v instead of %v", data, ok, want)
+		}
+		if want := valid && data[0] == '{'; scanObject(data) != want {
+			t.Fatalf("object %q: not %v", data, want)
+		}
+		if !ok {
+			return
+		}
+		var want []json.RawMessage
+		if err := json.Unmarshal(data, &want); err != nil || len(want) != len(items) {
+			t.Fatalf("%d items of %q: %v", len(items), data, err)
+		}
+		for i := range items {
+			if !bytes.Equal(items[i], want[i]) {
+				t.Fatalf("item %q instead of %q", items[i], want[i])
+			}
+		}
+	})
+}

@@ -105,7 +105,7 @@ func (h *history) parse(offset string) (uint64, bool) {
 }
 
 // record gives an event its position and keeps it, unless it may be lost. The event was encoded with noOffset at its end.
-func (h *history) record(out encoded, t target, volatile bool) *engineio.Message {
+func (h *history) record(out *draft, t target, volatile bool) *engineio.Message {
 	if !volatile {
 		h.position++
 	}

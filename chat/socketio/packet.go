@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 )
 
 // packetType is the first character of a packet. Socket.IO protocol v5, section "Packet types".
@@ -36,12 +37,15 @@ type packet struct {
 	namespace   string
 	id          uint64
 	hasID       bool
-	payload     []byte  // CONNECT: the auth object; nil if there is none
-	event       string  // EVENT: its name
-	args        Args    // EVENT and ACK
-	attachments int     // how many binary messages follow
-	size        int     // bytes on the wire, attachments included
+	payload     []byte // CONNECT: the auth object; nil if there is none
+	event       string // EVENT: its name
+	args        Args   // EVENT and ACK
+	attachments int    // how many binary messages follow
+	size        int    // bytes on the wire, attachments included
+	acked       atomic.Bool
 	next        *packet // in the inbox
+
+	few [3]json.RawMessage // room for the items of most payloads
 }
 
 // limits are the bounds of the decoder.
@@ -62,34 +66,34 @@ func badPacket(format string, args ...any) error {
 //	<packet type>[<# of binary attachments>-][<namespace>,][<acknowledgment id>][JSON payload]
 //
 // Socket.IO protocol v5, section "Packet encoding".
-func parsePacket(data []byte, lim limits) (packet, error) {
+func parsePacket(data []byte, lim limits) (*packet, error) {
 	if len(data) == 0 {
-		return packet{}, badPacket("empty")
+		return nil, badPacket("empty")
 	}
-	p := packet{kind: packetType(data[0]), namespace: "/", size: len(data)}
+	p := &packet{kind: packetType(data[0]), namespace: "/", size: len(data)}
 	if p.kind < packetConnect || p.kind > packetBinaryAck {
-		return packet{}, badPacket("unknown type")
+		return nil, badPacket("unknown type")
 	}
 	rest := data[1:]
 	var err error
 	if p.kind == packetBinaryEvent || p.kind == packetBinaryAck {
 		if p.attachments, rest, err = parseAttachments(rest, lim.attachments); err != nil {
-			return packet{}, err
+			return nil, err
 		}
 		p.kind -= packetBinaryEvent - packetEvent
 	}
 	if len(rest) > 0 && rest[0] == '/' {
 		name, after, _ := bytes.Cut(rest, []byte{','})
 		if len(name) > maxNamespaceLength {
-			return packet{}, badPacket("namespace of %d bytes", len(name))
+			return nil, badPacket("namespace of %d bytes", len(name))
 		}
 		p.namespace, rest = string(name), after
 	}
 	if p.id, p.hasID, rest, err = parseID(rest); err != nil {
-		return packet{}, err
+		return nil, err
 	}
 	if err := p.parsePayload(rest); err != nil {
-		return packet{}, err
+		return nil, err
 	}
 	return p, nil
 }
@@ -133,19 +137,13 @@ func countDigits(data []byte) int {
 
 // parsePayload checks the payload against the packet's type and takes it apart.
 func (p *packet) parsePayload(data []byte) error {
-	if len(data) > 0 && !json.Valid(data) {
-		return badPacket("payload is not JSON")
-	}
 	switch p.kind {
 	case packetConnect:
-		if p.hasID || len(data) > 0 && data[0] != '{' {
-			return badPacket("CONNECT with anything but an object")
-		}
-		if jsonDepth(data) > maxJSONDepth {
-			return badPacket("payload is nested too deeply")
-		}
 		if len(data) > 0 {
 			p.payload = data
+		}
+		if p.hasID || p.payload != nil && !scanObject(data) {
+			return badPacket("CONNECT with anything but an object")
 		}
 		return nil
 	case packetDisconnect:
@@ -166,13 +164,14 @@ func (p *packet) parseArgs(data []byte) error {
 	if len(data) == 0 || data[0] != '[' {
 		return badPacket("payload is not an array")
 	}
-	items, err := splitArray(data)
-	if err != nil {
-		return err
+	items, ok := scanArray(data, p.few[:0])
+	if !ok {
+		return badPacket("payload is not JSON, or nested too deeply")
 	}
 	if p.kind == packetAck && !p.hasID {
 		return badPacket("ACK without an id")
 	}
+	var err error
 	if p.kind == packetEvent {
 		if len(items) == 0 {
 			return badPacket("EVENT without a name")
@@ -193,8 +192,8 @@ func (p *packet) parseArgs(data []byte) error {
 // in JavaScript.
 func parseEventName(data []byte) (string, error) {
 	if data[0] == '"' {
-		name, plain := plainString(data)
-		if !plain && json.Unmarshal(data, &name) != nil {
+		name, err := textOf(data)
+		if err != nil {
 			return "", badPacket("event name")
 		}
 		if reservedEvent(name) {
@@ -209,10 +208,20 @@ func parseEventName(data []byte) (string, error) {
 	return strconv.FormatFloat(number, 'f', -1, 64), nil
 }
 
+// textOf returns the text of a JSON string.
+func textOf(data []byte) (string, error) {
+	if text, plain := plainString(data); plain {
+		return text, nil
+	}
+	var text string
+	err := json.Unmarshal(data, &text)
+	return text, err
+}
+
 // plainString returns the text of a valid JSON string that has no escapes in it, which is nearly every one. It saves
 // encoding/json, whose need of stack would double the memory of the goroutine that reads.
 func plainString(data []byte) (text string, ok bool) {
-	if len(data) < 2 || data[0] != '"' || bytes.IndexByte(data, '\\') >= 0 {
+	if data[0] != '"' || bytes.IndexByte(data, '\\') >= 0 {
 		return "", false
 	}
 	return string(data[1 : len(data)-1]), true
@@ -226,81 +235,4 @@ func reservedEvent(name string) bool {
 	default:
 		return false
 	}
-}
-
-// splitArray returns the items of a JSON array, which must be valid.
-func splitArray(data []byte) ([]json.RawMessage, error) {
-	items := make([]json.RawMessage, 0, 4)
-	start, depth := -1, 0
-	for i := 0; i < len(data); i++ {
-		c := data[i]
-		switch {
-		case c == '"':
-			if start < 0 {
-				start = i
-			}
-			i = skipString(data, i)
-			continue
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-			continue
-		case c == '[' || c == '{':
-			if depth++; depth == 1 {
-				continue // the array itself
-			}
-			if depth > maxJSONDepth {
-				return nil, badPacket("payload is nested too deeply")
-			}
-		case depth == 1 && (c == ',' || c == ']'):
-			if start >= 0 {
-				items = append(items, trimSpace(data[start:i:i]))
-			}
-			start = -1
-			continue
-		case c == ']' || c == '}':
-			depth--
-		}
-		if start < 0 {
-			start = i
-		}
-	}
-	return items, nil
-}
-
-// trimSpace cuts JSON's white space off the end.
-func trimSpace(data []byte) []byte {
-	for n := len(data); n > 0; n-- {
-		switch data[n-1] {
-		case ' ', '\t', '\n', '\r':
-		default:
-			return data[:n]
-		}
-	}
-	return nil
-}
-
-// skipString returns the index of the quote that ends the string beginning at data[i]; the JSON must be valid.
-func skipString(data []byte, i int) int {
-	for i++; data[i] != '"'; i++ {
-		if data[i] == '\\' {
-			i++
-		}
-	}
-	return i
-}
-
-// jsonDepth returns how deeply valid JSON is nested.
-func jsonDepth(data []byte) int {
-	depth, most := 0, 0
-	for i := 0; i < len(data); i++ {
-		switch data[i] {
-		case '"':
-			i = skipString(data, i)
-		case '[', '{':
-			depth++
-			most = max(most, depth)
-		case ']', '}':
-			depth--
-		}
-	}
-	return most
 }

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -14,42 +15,42 @@ func TestParsePacket(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		in   string
-		want packet
+		want *packet
 	}{
-		{`0`, packet{kind: packetConnect, namespace: "/"}},
-		{`0{"token":"123"}`, packet{kind: packetConnect, namespace: "/", payload: []byte(`{"token":"123"}`)}},
-		{`0/admin,`, packet{kind: packetConnect, namespace: "/admin"}},
-		{`0/admin`, packet{kind: packetConnect, namespace: "/admin"}},
-		{`0/admin,{"a":1}`, packet{kind: packetConnect, namespace: "/admin", payload: []byte(`{"a":1}`)}},
-		{`0/a?b=c,`, packet{kind: packetConnect, namespace: "/a?b=c"}},
-		{`1`, packet{kind: packetDisconnect, namespace: "/"}},
-		{`1/admin,`, packet{kind: packetDisconnect, namespace: "/admin"}},
-		{`2["foo"]`, packet{kind: packetEvent, namespace: "/", event: "foo"}},
-		{`2/admin,["bar"]`, packet{kind: packetEvent, namespace: "/admin", event: "bar"}},
-		{`212["foo"]`, packet{kind: packetEvent, namespace: "/", id: 12, hasID: true, event: "foo"}},
-		{`2/admin,13["foo"]`, packet{kind: packetEvent, namespace: "/admin", id: 13, hasID: true, event: "foo"}},
-		{`2[1]`, packet{kind: packetEvent, namespace: "/", event: "1"}}, // socket.io-parser takes numbers for names
-		{`2[1.5e2]`, packet{kind: packetEvent, namespace: "/", event: "150"}},
-		{`2["hasOwnProperty"]`, packet{kind: packetEvent, namespace: "/", event: "hasOwnProperty"}},
-		{`2["__proto__"]`, packet{kind: packetEvent, namespace: "/", event: "__proto__"}},
-		{`2["error"]`, packet{kind: packetEvent, namespace: "/", event: "error"}},
-		{`2[""]`, packet{kind: packetEvent, namespace: "/"}},
-		{`2["\u0066oo"]`, packet{kind: packetEvent, namespace: "/", event: "foo"}},
-		{`312[]`, packet{kind: packetAck, namespace: "/", id: 12, hasID: true}},
-		{`3/admin,0["bar"]`, packet{kind: packetAck, namespace: "/admin", hasID: true}},
-		{`39007199254740991[]`, packet{kind: packetAck, namespace: "/", id: 1<<53 - 1, hasID: true}},
-		{`51-["baz",{"_placeholder":true,"num":0}]`, packet{kind: packetEvent, namespace: "/", event: "baz", attachments: 1}},
-		{`51-/admin,7["baz",{"_placeholder":true,"num":0}]`, packet{
+		{`0`, &packet{kind: packetConnect, namespace: "/"}},
+		{`0{"token":"123"}`, &packet{kind: packetConnect, namespace: "/", payload: []byte(`{"token":"123"}`)}},
+		{`0/admin,`, &packet{kind: packetConnect, namespace: "/admin"}},
+		{`0/admin`, &packet{kind: packetConnect, namespace: "/admin"}},
+		{`0/admin,{"a":1}`, &packet{kind: packetConnect, namespace: "/admin", payload: []byte(`{"a":1}`)}},
+		{`0/a?b=c,`, &packet{kind: packetConnect, namespace: "/a?b=c"}},
+		{`1`, &packet{kind: packetDisconnect, namespace: "/"}},
+		{`1/admin,`, &packet{kind: packetDisconnect, namespace: "/admin"}},
+		{`2["foo"]`, &packet{kind: packetEvent, namespace: "/", event: "foo"}},
+		{`2/admin,["bar"]`, &packet{kind: packetEvent, namespace: "/admin", event: "bar"}},
+		{`212["foo"]`, &packet{kind: packetEvent, namespace: "/", id: 12, hasID: true, event: "foo"}},
+		{`2/admin,13["foo"]`, &packet{kind: packetEvent, namespace: "/admin", id: 13, hasID: true, event: "foo"}},
+		{`2[1]`, &packet{kind: packetEvent, namespace: "/", event: "1"}}, // socket.io-parser takes numbers for names
+		{`2[1.5e2]`, &packet{kind: packetEvent, namespace: "/", event: "150"}},
+		{`2["hasOwnProperty"]`, &packet{kind: packetEvent, namespace: "/", event: "hasOwnProperty"}},
+		{`2["__proto__"]`, &packet{kind: packetEvent, namespace: "/", event: "__proto__"}},
+		{`2["error"]`, &packet{kind: packetEvent, namespace: "/", event: "error"}},
+		{`2[""]`, &packet{kind: packetEvent, namespace: "/"}},
+		{`2["\u0066oo"]`, &packet{kind: packetEvent, namespace: "/", event: "foo"}},
+		{`312[]`, &packet{kind: packetAck, namespace: "/", id: 12, hasID: true}},
+		{`3/admin,0["bar"]`, &packet{kind: packetAck, namespace: "/admin", hasID: true}},
+		{`39007199254740991[]`, &packet{kind: packetAck, namespace: "/", id: 1<<53 - 1, hasID: true}},
+		{`51-["baz",{"_placeholder":true,"num":0}]`, &packet{kind: packetEvent, namespace: "/", event: "baz", attachments: 1}},
+		{`51-/admin,7["baz",{"_placeholder":true,"num":0}]`, &packet{
 			kind: packetEvent, namespace: "/admin", id: 7, hasID: true, event: "baz", attachments: 1,
 		}},
-		{`61-15["bar",{"_placeholder":true,"num":0}]`, packet{
+		{`61-15["bar",{"_placeholder":true,"num":0}]`, &packet{
 			kind: packetAck, namespace: "/", id: 15, hasID: true, attachments: 1,
 		}},
 	} {
 		got, err := parsePacket([]byte(test.in), testLimits())
 		require.NoError(t, err, test.in)
 		require.Equal(t, len(test.in), got.size, test.in)
-		got.args, got.size = Args{}, 0
+		got.args, got.size, got.few = Args{}, 0, [3]json.RawMessage{}
 		require.Equal(t, test.want, got, test.in)
 	}
 }
@@ -187,7 +188,7 @@ func TestDecoderSequences(t *testing.T) {
 	}
 }
 
-func TestSplitArray(t *testing.T) {
+func TestScanArray(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string][]string{
 		`[]`:                            {},
@@ -198,12 +199,32 @@ func TestSplitArray(t *testing.T) {
 		`["\"",{"a":[1,{"b":2}]},null]`: {`"\""`, `{"a":[1,{"b":2}]}`, `null`},
 		`["\\",-1.5e3,[[]],{}]`:         {`"\\"`, `-1.5e3`, `[[]]`, `{}`},
 	} {
-		items, err := splitArray([]byte(in))
-		require.NoError(t, err)
+		items, ok := scanArray([]byte(in), nil)
+		require.True(t, ok, in)
 		got := []string{}
 		for _, item := range items {
 			got = append(got, string(item))
 		}
 		require.Equal(t, want, got, in)
+	}
+}
+
+// Whatever the differences in strictness between parsers that attackers could use: there are none to encoding/json.
+func TestScanAgreesWithEncodingJSON(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{
+		``, ` `, `0`, `-0`, `01`, `-`, `1.`, `.5`, `1.5`, `1e`, `1e+`, `1E-5`, `1e5`, `+1`, `0x1`, `1 `, ` 1`, `1 2`,
+		`true`, `tru`, `truex`, `false`, `null`, `nul`, `NaN`, `""`, `"`, `"a`, `"\"`, `"\""`, `"\x"`, `"\u12"`, `"\u12AF"`,
+		`"\u12ag"`, "\"\x00\"", "\"\n\"", "\"\xff\"", `"é"`, `'a'`, `[]`, `[`, `]`, `[,]`, `[1,]`, `[1 2]`, `[1,[2,{"a":3}]]`,
+		`{}`, `{`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":1,"b":2}`, `{a:1}`, `{1:1}`, `{"a":1 "b":2}`, `{"a" : [ ] }`, "\v1", "\ufeff1",
+	} {
+		array := "[" + value + "]"
+		_, ok := scanArray([]byte(array), nil)
+		require.Equal(t, json.Valid([]byte(array)), ok, array)
+		object := `{"k":` + value + `}`
+		require.Equal(t, json.Valid([]byte(object)), scanObject([]byte(object)), object)
+		_, ok = scanArray([]byte(array+" x"), nil)
+		require.False(t, ok)
+		require.False(t, scanObject([]byte(object+"x")))
 	}
 }

@@ -129,7 +129,7 @@ func (s *Socket) work() {
 func (s *Socket) handle(p *packet) {
 	e := Event{Name: p.event, Args: p.args}
 	if p.hasID {
-		e.Ack = newAck(s, p.id)
+		e.Ack = Ack{socket: s, packet: p}
 	}
 	own := s.own.Load()
 	if own != nil {
