@@ -120,8 +120,9 @@ func WithMaxEventBytes(bytes int) Option {
 	return positive("WithMaxEventBytes", bytes, func(c *config) *int { return &c.maxEventBytes })
 }
 
-// WithMaxQueuedBytes limits the events of one socket that wait for a handler, in bytes. When it is reached, the
-// server stops reading from that connection until there is room again; a single event is always taken. Defaults to 1 MiB.
+// WithMaxQueuedBytes limits the events of one socket that wait for a handler, in bytes, of which each event counts for
+// 256 more than it has. When it is reached, the server stops reading from that connection until there is room again; a
+// single event is always taken. Defaults to 1 MiB.
 func WithMaxQueuedBytes(bytes int) Option {
 	return positive("WithMaxQueuedBytes", bytes, func(c *config) *int { return &c.maxQueuedBytes })
 }

@@ -27,6 +27,10 @@ const (
 	maxNamespaceLength = 1024
 	// maxJSONDepth bounds the nesting of a payload, and with it the recursion of whoever decodes it.
 	maxJSONDepth = 256
+	// maxArguments bounds the items of a payload: each costs more in memory than it has to on the wire.
+	maxArguments = 1024
+	// packetOverhead is what a packet takes of the memory besides its bytes.
+	packetOverhead = 256
 	// maxPacketID is the largest acknowledgement id: what a JavaScript client can count to exactly.
 	maxPacketID = 1<<53 - 1
 )
@@ -47,6 +51,9 @@ type packet struct {
 
 	few [3]json.RawMessage // room for the items of most payloads
 }
+
+// cost is what a packet that waits takes of the memory, about.
+func (p *packet) cost() int { return p.size + packetOverhead }
 
 // limits are the bounds of the decoder.
 type limits struct {
@@ -166,7 +173,7 @@ func (p *packet) parseArgs(data []byte) error {
 	}
 	items, ok := scanArray(data, p.few[:0])
 	if !ok {
-		return badPacket("payload is not JSON, or nested too deeply")
+		return badPacket("payload is not JSON, or too deep or too long")
 	}
 	if p.kind == packetAck && !p.hasID {
 		return badPacket("ACK without an id")

@@ -93,6 +93,7 @@ func TestParsePacketRefuses(t *testing.T) {
 		{"EVENT: the payload is JSON", `2['foo']`},
 		{"EVENT: the payload is JSON", `2[NaN]`},
 		{"EVENT: nesting is bounded", `2["foo",` + deep + `]`},
+		{"EVENT: the number of arguments is bounded", `2["foo"` + strings.Repeat(",1", maxArguments) + `]`},
 		{"EVENT: the name is a string or a number", `2[null]`},
 		{"EVENT: the name is a string or a number", `2[true]`},
 		{"EVENT: the name is a string or a number", `2[{"toString":"a"}]`},

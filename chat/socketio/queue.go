@@ -30,7 +30,7 @@ func (q *inbox) put(p *packet, most int) (start bool, wait <-chan struct{}) {
 	switch {
 	case q.closed:
 		return false, nil
-	case q.bytes > 0 && q.bytes+p.size > most:
+	case q.bytes > 0 && q.bytes+p.cost() > most:
 		if q.space == nil {
 			q.space = make(chan struct{})
 		}
@@ -42,7 +42,7 @@ func (q *inbox) put(p *packet, most int) (start bool, wait <-chan struct{}) {
 		q.last.next = p
 	}
 	q.last = p
-	q.bytes += p.size
+	q.bytes += p.cost()
 	start = !q.working
 	q.working = true
 	return start, nil
@@ -54,7 +54,7 @@ func (q *inbox) next() *packet {
 	if p := q.first; p != nil {
 		defer q.mu.Unlock()
 		q.first, p.next = p.next, nil
-		q.bytes -= p.size
+		q.bytes -= p.cost()
 		q.wake()
 		return p
 	}

@@ -5,8 +5,8 @@ import "encoding/json"
 // The payload of a packet is checked and taken apart in one pass: what encoding/json would do in three, for every event
 // that comes in. The grammar is that of RFC 8259, as encoding/json takes it; a test compares the two.
 
-// scanArray appends the items of the JSON array that data consists of. It is false if that is not one, or is nested too
-// deeply.
+// scanArray appends the items of the JSON array that data consists of. It is false if that is not one, is nested too
+// deeply or has too many items.
 func scanArray(data []byte, items []json.RawMessage) (_ []json.RawMessage, ok bool) {
 	i := skipSpace(data, 0)
 	if i == len(data) || data[i] != '[' {
@@ -17,7 +17,7 @@ func scanArray(data []byte, items []json.RawMessage) (_ []json.RawMessage, ok bo
 	}
 	for {
 		end := scanValue(data, i, 1)
-		if end < 0 {
+		if end < 0 || len(items) == maxArguments {
 			return nil, false
 		}
 		items = append(items, data[i:end:end])
