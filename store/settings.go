@@ -31,33 +31,55 @@ func oneOf(values ...string) func(string) bool {
 
 func postgresSettings() []setting {
 	return []setting{
-		{name: "synchronous_commit", ok: func(v string) bool { return v != "off" }, power: true,
-			fix: "a commit that has been confirmed may be lost: set it to on, for the role or in the DSN"},
-		{name: "fsync", ok: oneOf("on"), power: true,
-			fix: "nothing is safely on disk: set it to on in postgresql.conf"},
-		{name: "server_encoding", ok: oneOf("UTF8"),
-			fix: "it cannot hold every character: create the database WITH ENCODING 'UTF8'"},
-		{name: "client_encoding", ok: oneOf("UTF8"),
-			fix: "remove it from the DSN"},
-		{name: "transaction_read_only", ok: oneOf("off"),
-			fix: "this is a standby, or the role may only read: connect to the primary, with a role that may write"},
+		{
+			name: "synchronous_commit", ok: func(v string) bool { return v != "off" }, power: true,
+			fix: "a commit that has been confirmed may be lost: set it to on, for the role or in the DSN",
+		},
+		{
+			name: "fsync", ok: oneOf("on"), power: true,
+			fix: "nothing is safely on disk: set it to on in postgresql.conf",
+		},
+		{
+			name: "server_encoding", ok: oneOf("UTF8"),
+			fix: "it cannot hold every character: create the database WITH ENCODING 'UTF8'",
+		},
+		{
+			name: "client_encoding", ok: oneOf("UTF8"),
+			fix: "remove it from the DSN",
+		},
+		{
+			name: "transaction_read_only", ok: oneOf("off"),
+			fix: "this is a standby, or the role may only read: connect to the primary, with a role that may write",
+		},
 	}
 }
 
 func mysqlSettings() []setting {
 	return []setting{
-		{name: "innodb_flush_log_at_trx_commit", ok: oneOf("1"), power: true,
-			fix: "a commit that has been confirmed may be lost: set it to 1"},
-		{name: "sync_binlog", ok: oneOf("1", "no binlog"), power: true,
-			fix: "recovery after a power failure rolls back what is not in the binary log: set it to 1, or turn log_bin off"},
-		{name: "binlog_format", ok: oneOf("ROW", "MIXED", "no binlog"),
-			fix: "READ COMMITTED needs ROW or MIXED"},
-		{name: "sql_mode", ok: func(v string) bool { return strings.Contains(v, "STRICT_") },
-			fix: "too long values would be cut without an error: add STRICT_TRANS_TABLES"},
-		{name: "character_set_client", ok: oneOf("utf8mb4"),
-			fix: "it cannot hold every character: add charset=utf8mb4 to the DSN"},
-		{name: "read_only", ok: oneOf("0", "OFF", "NO_LOCK"),
-			fix: "connect to the primary"},
+		{
+			name: "innodb_flush_log_at_trx_commit", ok: oneOf("1"), power: true,
+			fix: "a commit that has been confirmed may be lost: set it to 1",
+		},
+		{
+			name: "sync_binlog", ok: oneOf("1", "no binlog"), power: true,
+			fix: "recovery after a power failure rolls back what is not in the binary log: set it to 1, or turn log_bin off",
+		},
+		{
+			name: "binlog_format", ok: oneOf("ROW", "MIXED", "no binlog"),
+			fix: "READ COMMITTED needs ROW or MIXED",
+		},
+		{
+			name: "sql_mode", ok: func(v string) bool { return strings.Contains(v, "STRICT_") },
+			fix: "too long values would be cut without an error: add STRICT_TRANS_TABLES",
+		},
+		{
+			name: "character_set_client", ok: oneOf("utf8mb4"),
+			fix: "it cannot hold every character: add charset=utf8mb4 to the DSN",
+		},
+		{
+			name: "read_only", ok: oneOf("0", "OFF", "NO_LOCK"),
+			fix: "connect to the primary",
+		},
 	}
 }
 

@@ -193,8 +193,8 @@ func TestNoAnswerBeforeCommit(t *testing.T) {
 	}()
 	<-committing
 	select {
-	case <-answered:
-		t.Fatal("answered before the commit")
+	case err := <-answered:
+		t.Fatalf("answered before the commit: %v", err)
 	default:
 	}
 	close(goOn)

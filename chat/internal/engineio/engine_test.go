@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -293,20 +294,19 @@ func (c *client) readClose() (int, string) {
 	_ = c.SetReadDeadline(time.Now().Add(patience))
 	for {
 		if _, _, err := c.ReadMessage(); err != nil {
-			if e, ok := err.(*websocket.CloseError); ok && e.Code != websocket.CloseAbnormalClosure {
+			var e *websocket.CloseError
+			if errors.As(err, &e) && e.Code != websocket.CloseAbnormalClosure {
 				return e.Code, e.Text
 			}
-			var ne net.Error
-			require.False(c.t, asTimeout(err, &ne), "the connection stayed open")
+			require.False(c.t, isTimeout(err), "the connection stayed open")
 			return -1, err.Error()
 		}
 	}
 }
 
-func asTimeout(err error, ne *net.Error) bool {
-	e, ok := err.(net.Error)
-	*ne = e
-	return ok && e.Timeout()
+func isTimeout(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
 }
 
 // payload joins packets as in the body of a poll.

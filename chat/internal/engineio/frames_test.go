@@ -104,8 +104,7 @@ func (c *rawClient) rest() []string {
 	for {
 		first, content, err := readFrame(c.r)
 		if err != nil {
-			var ne net.Error
-			require.False(c.t, asTimeout(err, &ne), "the connection stayed open; got %q", got)
+			require.False(c.t, isTimeout(err), "the connection stayed open; got %q", got)
 			return got
 		}
 		text := string(content)

@@ -149,8 +149,9 @@ func consistsOf(s string, ok func(byte) bool) bool {
 func isDigit(c byte) bool      { return c >= '0' && c <= '9' }
 func isLower(c byte) bool      { return c >= 'a' && c <= 'z' }
 func isSchemeByte(c byte) bool { return isLower(c) || isDigit(c) || c == '+' || c == '-' || c == '.' }
-func isHostByte(c byte) bool   { return isLower(c) || isDigit(c) || c == '-' || c == '.' || c == '_' }
-func isIPv6Byte(c byte) bool   { return isDigit(c) || c >= 'a' && c <= 'f' || c == ':' || c == '.' }
+
+func isHostByte(c byte) bool { return isLower(c) || isDigit(c) || c == '-' || c == '.' || c == '_' }
+func isIPv6Byte(c byte) bool { return isDigit(c) || c >= 'a' && c <= 'f' || c == ':' || c == '.' }
 
 // setCORS sets the headers by which a page of another origin may read the answer.
 func (v verdict) setCORS(h http.Header) {

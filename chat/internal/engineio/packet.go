@@ -34,7 +34,6 @@ var (
 	errEmptyPacket   = errors.New("empty packet")
 	errPacketType    = errors.New("unknown packet type")
 	errPacketContent = errors.New("packet of a type without content has some")
-	errInvalidText   = errors.New("text is not valid UTF-8 without U+0000")
 	errInvalidBase64 = errors.New("binary packet is not valid base64")
 )
 
