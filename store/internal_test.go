@@ -100,7 +100,7 @@ func TestSettingsAreReadBack(t *testing.T) {
 	require.Equal(t, c.readers, readers.Stats().OpenConnections, "every connection has been looked at")
 	_, err = readers.Exec("DELETE FROM chat_rooms")
 	require.Error(t, err, "readers cannot write")
-	_, err = writer.Exec("INSERT INTO chat_members VALUES ('nowhere', 'nobody', 'member', 0)")
+	_, err = writer.Exec("INSERT INTO chat_members (room_id, user_id, role, joined_at) VALUES ('nowhere', 'nobody', 'member', 0)")
 	require.Error(t, err, "foreign keys are on")
 	require.NoError(t, errors.Join(writer.Close(), readers.Close()))
 

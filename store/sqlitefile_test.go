@@ -80,7 +80,7 @@ func TestWriteAheadLogStaysSmall(t *testing.T) {
 	var n int
 	require.NoError(t, reader.QueryRow("SELECT COUNT(*) FROM chat_rooms").Scan(&n))
 	for range 70 {
-		_, err := writer.Exec("INSERT OR REPLACE INTO chat_users VALUES ('big', ?, '', 0)", strings.Repeat("x", 1<<20))
+		_, err := writer.Exec("INSERT OR REPLACE INTO chat_users (id, name, avatar_url, updated_at) VALUES ('big', ?, '', 0)", strings.Repeat("x", 1<<20))
 		require.NoError(t, err)
 	}
 	require.Greater(t, k.size(), int64(walAlarm))
