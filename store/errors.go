@@ -20,6 +20,21 @@ var (
 	// ErrNotMember: the user is not a member of the room.
 	ErrNotMember = errors.New("not a member of the room")
 
+	// ErrIsMember: who is to be invited is a member of the room already.
+	ErrIsMember = errors.New("a member of the room already")
+
+	// ErrNotInvited: the user has no invitation to the room.
+	ErrNotInvited = errors.New("not invited to the room")
+
+	// ErrBanned: the user is banned from the room, or everywhere.
+	ErrBanned = errors.New("banned")
+
+	// ErrNotSanctioned: the user is not muted or banned there.
+	ErrNotSanctioned = errors.New("no such sanction")
+
+	// ErrFlagNotFound: there is no flag with that id.
+	ErrFlagNotFound = errors.New("flag not found")
+
 	// ErrIDConflict: the sender has used that ClientID in that room for a message with another text or parent.
 	ErrIDConflict = errors.New("client id used for another message")
 

@@ -29,6 +29,7 @@ func Statements(s *Store) map[string]Statement {
 		"rooms":            built(RoomQuery{After: "room-50", Limit: 50}.scope(dry).Find(&[]Room{})),
 		"rooms of a type":  built(RoomQuery{Type: RoomPrivate, After: "room-50", Limit: 50}.scope(dry).Find(&[]Room{})),
 		"members":          built(MemberQuery{RoomID: "general", After: "user-50", Limit: 50}.scope(dry).Find(&[]Member{})),
+		"access":           built(dry.Raw(accessSQL, AccessQuery{UserID: "ann"}.args("general")...).Scan(&[]accessRow{})),
 		"users":            built(dry.Find(&[]User{}, "id IN ?", []string{"ann", "bob"})),
 		"lock rooms":       {of(sql.lock, 4), sql.list([]string{"a", "b", "c", "d"})},
 		"look up a batch":  {of(sql.lookUp, 64), sql.table(batch)},

@@ -11,50 +11,53 @@ import (
 type Role string
 
 const (
-	RoleOwner  Role = "owner"  // Whoever created the room.
-	RoleMember Role = "member" // May read and send.
+	RoleOwner     Role = "owner"     // Whoever created the room, or was handed it.
+	RoleModerator Role = "moderator" // Keeps order for the owner.
+	RoleMember    Role = "member"    // May read and send.
+	RoleReadOnly  Role = "readonly"  // May read.
+)
+
+// Notifications says about which messages a member wants to be told while elsewhere. The store keeps it.
+type Notifications string
+
+const (
+	NotifyAll      Notifications = "all"      // About every message.
+	NotifyMentions Notifications = "mentions" // About messages that mention them.
+	NotifyNone     Notifications = "none"     // About none.
 )
 
 // Member is a user in a room.
 type Member struct {
-	RoomID   string `gorm:"primaryKey"`
-	UserID   string `gorm:"primaryKey"`
-	Role     Role
-	JoinedAt Millis
-	User     User `gorm:"-"` // How to show the member.
+	RoomID        string `gorm:"primaryKey"`
+	UserID        string `gorm:"primaryKey"`
+	Role          Role
+	JoinedAt      Millis
+	ReadSeq       int64         // Seq up to which they have read; at first what the room's LastSeq was when they joined.
+	Notifications Notifications // Defaults to NotifyAll.
+	User          User          `gorm:"-"` // How to show the member.
 }
 
 // AddMember makes a user a member of a room and remembers how to show them, as [Store.PutUser] does. Role defaults to RoleMember.
-// For somebody who is a member already it returns the membership as it is, and added is false. It
-// returns [ErrRoomNotFound] for an unknown room.
-func (s *Store) AddMember(ctx context.Context, roomID string, u User, role Role) (m Member, added bool, err error) {
+// For somebody who is a member already it returns the membership as it is, and added is false. An invitation is used up by it. It
+// returns [ErrRoomNotFound] for an unknown room and [ErrBanned] for a user who is banned there or everywhere.
+func (s *Store) AddMember(ctx context.Context, roomID string, u User, role Role, audit ...Audit) (m Member, added bool, err error) {
 	const op = "add member"
 	if role == "" {
 		role = RoleMember
 	}
-	if err := errors.Join(u.validate(), checkText("role", string(role), 16)); err != nil {
+	if err := errors.Join(u.validate(), checkRole(role)); err != nil {
 		return Member{}, false, wrap(op, err)
 	}
 	at := now()
-	err = s.writing(ctx, op, func(tx *gorm.DB, attempt int) error {
+	err = s.recording(ctx, op, audit, func(tx *gorm.DB, attempt int) (bool, error) {
 		// Locking the room keeps two processes from adding the same member at once, and the number of members right.
-		if _, err := lockRoom(tx, roomID); err != nil {
-			return err
+		room, err := lockRoom(tx, roomID)
+		if err != nil {
+			return false, err
 		}
-		m, err = member(tx, roomID, u.ID)
-		if err == nil {
-			added = attempt > 0 && m.JoinedAt == at
-			m.User = u
-			return putUser(tx, u)
-		}
-		if !errors.Is(err, ErrNotMember) {
-			return err
-		}
-		added = true
-		if m, err = insertMember(tx, Member{RoomID: roomID, UserID: u.ID, Role: role, JoinedAt: at, User: u}); err != nil {
-			return err
-		}
-		return countMembers(tx, roomID, +1)
+		m, added, err = addMember(tx, room, Member{UserID: u.ID, Role: role, JoinedAt: at, User: u})
+		added = added || attempt > 0 && m.JoinedAt == at
+		return added, err
 	})
 	if err != nil {
 		return Member{}, false, err
@@ -62,25 +65,45 @@ func (s *Store) AddMember(ctx context.Context, roomID string, u User, role Role)
 	return m, added, nil
 }
 
+// addMember adds m to a room that is locked, or returns the membership that is there already.
+func addMember(tx *gorm.DB, room Room, m Member) (_ Member, added bool, err error) {
+	old, err := member(tx, room.ID, m.UserID)
+	if err == nil {
+		old.User = m.User
+		return old, false, putUser(tx, m.User)
+	}
+	if !errors.Is(err, ErrNotMember) {
+		return Member{}, false, err
+	}
+	m.RoomID, m.ReadSeq = room.ID, room.LastSeq
+	if m, err = insertMember(tx, m); err != nil {
+		return Member{}, false, err
+	}
+	if err := tx.Delete(&Invitation{}, "room_id = ? AND user_id = ?", room.ID, m.UserID).Error; err != nil {
+		return Member{}, false, err
+	}
+	return m, true, countMembers(tx, +1, room.ID)
+}
+
 // RemoveMember ends a membership. When it returns, nothing more of that user is appended to the room. It returns
 // [ErrNotMember] when there was no membership, also when there is no such room.
-func (s *Store) RemoveMember(ctx context.Context, roomID, userID string) error {
-	return s.writing(ctx, "remove member", func(tx *gorm.DB, attempt int) error {
+func (s *Store) RemoveMember(ctx context.Context, roomID, userID string, audit ...Audit) error {
+	return s.recording(ctx, "remove member", audit, func(tx *gorm.DB, attempt int) (bool, error) {
 		if _, err := lockRoom(tx, roomID); errors.Is(err, ErrRoomNotFound) || !findable(userID) {
-			return ErrNotMember
+			return false, ErrNotMember
 		} else if err != nil {
-			return err
+			return false, err
 		}
 		res := tx.Delete(&Member{}, "room_id = ? AND user_id = ?", roomID, userID)
 		switch {
 		case res.Error != nil:
-			return res.Error
+			return false, res.Error
 		case res.RowsAffected > 0:
-			return countMembers(tx, roomID, -1)
+			return true, countMembers(tx, -1, roomID)
 		case attempt > 0: // removed by an attempt whose commit went unanswered
-			return nil
+			return false, nil
 		}
-		return ErrNotMember
+		return false, ErrNotMember
 	})
 }
 
@@ -164,9 +187,24 @@ func insertMember(tx *gorm.DB, m Member) (Member, error) {
 	if err := putUser(tx, m.User); err != nil {
 		return Member{}, err
 	}
-	return m, tx.Create(&m).Error
+	m.Notifications = NotifyAll
+	if err := tx.Create(&m).Error; err != nil {
+		return Member{}, err
+	}
+	// Not earlier: the new row refers to the user's, which a ban holds locked until it has ended all memberships.
+	banned, err := isBanned(tx, m.RoomID, m.UserID)
+	if err == nil && banned {
+		err = ErrBanned
+	}
+	return m, err
 }
 
-func countMembers(tx *gorm.DB, roomID string, by int) error {
-	return tx.Model(&Room{}).Where("id = ?", roomID).UpdateColumn("member_count", gorm.Expr("member_count + ?", by)).Error
+func countMembers(tx *gorm.DB, by int, roomIDs ...string) error {
+	for part := range portions(roomIDs) {
+		rooms := tx.Model(&Room{}).Where("id IN ?", part)
+		if err := rooms.UpdateColumn("member_count", gorm.Expr("member_count + ?", by)).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }

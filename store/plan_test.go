@@ -15,6 +15,11 @@ import (
 	"github.com/echochat/echochat/store/storetest"
 )
 
+// tables are those that grow with the chat.
+var tables = []string{
+	"chat_messages", "chat_rooms", "chat_members", "chat_users", "chat_invitations", "chat_sanctions",
+}
+
 // fill puts n messages into the room "general", a power of ten, past the store, and lets the database look at its tables.
 func fill(t testing.TB, d storetest.Database, n int) {
 	t.Helper()
@@ -37,7 +42,7 @@ func fill(t testing.TB, d storetest.Database, n int) {
 	} {
 		require.NoError(t, db.Exec(statement).Error)
 	}
-	for _, table := range []string{"chat_messages", "chat_rooms", "chat_members", "chat_users"} {
+	for _, table := range tables {
 		analyze := "ANALYZE " + table
 		if d.Dialect == migrations.MySQL {
 			analyze = "ANALYZE TABLE " + table
@@ -66,7 +71,7 @@ func TestPlans(t *testing.T) {
 		db := d.GORM(t)
 		for name, s := range store.Statements(st) {
 			plan := explain(t, d, db, s)
-			for _, table := range []string{"chat_messages", "chat_rooms", "chat_members", "chat_users"} {
+			for _, table := range tables {
 				require.NotContains(t, plan, "SCAN "+table, "%s: %s", name, plan)
 				if d.Dialect == migrations.Postgres && table != "chat_messages" {
 					continue // small enough here to be read whole
@@ -127,7 +132,7 @@ func TestSchemaMatchesStructs(t *testing.T) {
 		d.Store(t)
 		db := d.GORM(t)
 		names := schema.NamingStrategy{TablePrefix: "chat_"}
-		for _, model := range []any{&store.User{}, &store.Room{}, &store.Member{}, &store.Message{}} {
+		for _, model := range []any{&store.User{}, &store.Room{}, &store.Member{}, &store.Message{}, &store.Invitation{}, &store.Sanction{}, &store.Audit{}} {
 			s, err := schema.Parse(model, &sync.Map{}, names)
 			require.NoError(t, err)
 			var want, got []string

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -13,7 +15,9 @@ type RoomType string
 
 const (
 	RoomPublic  RoomType = "public"  // Anyone signed in may join.
-	RoomPrivate RoomType = "private" // Members are added by others.
+	RoomPrivate RoomType = "private" // Members are invited or added by others.
+	RoomDirect  RoomType = "direct"  // Between two users, see [Store.DirectRoom].
+	RoomChannel RoomType = "channel" // Like a public room, but few write and many read.
 )
 
 // Room is a conversation with its own numbering of messages.
@@ -30,12 +34,13 @@ type Room struct {
 	Metadata      RawJSON  // The application's own, a JSON value of at most 16 KiB.
 	CreatedAt     Millis   `gorm:"autoCreateTime:false"`
 	UpdatedAt     Millis   `gorm:"autoUpdateTime:false"` // When what describes the room last changed.
+	DeletedAt     Millis   // Always 0 in what the store returns: a deleted room is not found.
 }
 
 // RoomDraft is a room to be created.
 type RoomDraft struct {
-	ID       string   // Defaults to a generated id.
-	Type     RoomType // Defaults to RoomPublic.
+	ID       string   // Defaults to a generated id. It must not begin with "dm-", which is kept for direct rooms.
+	Type     RoomType // Defaults to RoomPublic. Not RoomDirect: see [Store.DirectRoom].
 	Name     string
 	Topic    string
 	Metadata RawJSON
@@ -48,7 +53,10 @@ func (d RoomDraft) validate() error {
 	if err := checkRoomID(d.ID); err != nil {
 		return err
 	}
-	if err := checkText("room type", string(d.Type), 16); err != nil {
+	if strings.HasPrefix(d.ID, directPrefix) {
+		return fmt.Errorf("%w: room id %q: %s is kept for direct rooms", ErrInvalidArgument, d.ID, directPrefix)
+	}
+	if err := checkRoomType(d.Type); err != nil {
 		return err
 	}
 	if err := checkText("room name", d.Name, maxName); err != nil {
@@ -122,7 +130,7 @@ func (s *Store) Room(ctx context.Context, id string) (Room, error) {
 		if !findable(id) {
 			return ErrRoomNotFound
 		}
-		err := tx.Take(&room, "id = ?", id).Error
+		err := tx.Take(&room, "id = ? AND deleted_at = 0", id).Error
 		if errors.Is(err, gorm.ErrRecordNotFound) {
 			return ErrRoomNotFound
 		}
@@ -177,5 +185,5 @@ func (q RoomQuery) scope(tx *gorm.DB) *gorm.DB {
 	if q.Type != "" {
 		tx = tx.Where("chat_rooms.type = ?", q.Type)
 	}
-	return tx.Where(id+" > ?", q.After).Order(id).Limit(q.Limit + 1)
+	return tx.Where(id+" > ? AND chat_rooms.deleted_at = 0", q.After).Order(id).Limit(q.Limit + 1)
 }

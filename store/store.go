@@ -138,7 +138,7 @@ func lockRoom(tx *gorm.DB, id string) (Room, error) {
 		return Room{}, ErrRoomNotFound
 	}
 	var room Room
-	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Take(&room, "id = ?", id).Error
+	err := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Take(&room, "id = ? AND deleted_at = 0", id).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return Room{}, ErrRoomNotFound
 	}

@@ -11,10 +11,11 @@ import (
 // User is somebody who talks, as last seen: the application owns its users, the store remembers how to show them
 // beside their old messages.
 type User struct {
-	ID        string `gorm:"primaryKey"` // The application's id of the user, 1 to 128 bytes.
-	Name      string // Display name, at most 256 bytes.
-	AvatarURL string // At most 2,048 bytes. Empty when there is none.
-	UpdatedAt Millis `gorm:"autoUpdateTime:false"` // When name or avatar last changed. Set by the store.
+	ID         string `gorm:"primaryKey"` // The application's id of the user, 1 to 128 bytes.
+	Name       string // Display name, at most 256 bytes.
+	AvatarURL  string // At most 2,048 bytes. Empty when there is none.
+	UpdatedAt  Millis `gorm:"autoUpdateTime:false"` // When name or avatar last changed. Set by the store.
+	LastSeenAt Millis // When they were last connected, see [Store.PutLastSeen]; 0 when they never were. Set by the store.
 }
 
 // PutUser remembers how to show a user. It writes only when something has changed, so it may be called at each sign-in.
@@ -54,7 +55,7 @@ func putUser(tx *gorm.DB, u User) error {
 	if err != nil || same {
 		return err
 	}
-	u.UpdatedAt = now()
+	u.UpdatedAt, u.LastSeenAt = now(), 0
 	return tx.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "id"}},
 		DoUpdates: clause.AssignmentColumns([]string{"name", "avatar_url", "updated_at"}),

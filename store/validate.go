@@ -9,14 +9,16 @@ import (
 
 // Limits in bytes. They fit the columns of every dialect: MySQL's have a length, and lengths in characters there.
 const (
-	maxID       = 128
-	maxRoomID   = 64
-	maxName     = 256
-	maxTopic    = 1024
-	maxURL      = 2048
-	maxText     = 1 << 20
-	maxJSON     = 64 << 10
-	maxRoomJSON = 16 << 10 // SQLite rewrites a room's row, metadata and all, with each batch of messages.
+	maxID        = 128
+	maxRoomID    = 64
+	maxMessageID = 36
+	maxName      = 256
+	maxTopic     = 1024
+	maxReason    = 1024
+	maxURL       = 2048
+	maxText      = 1 << 20
+	maxJSON      = 64 << 10
+	maxRoomJSON  = 16 << 10 // SQLite rewrites a room's row, metadata and all, with each batch of messages.
 )
 
 // checkText refuses what some database would refuse or change: PostgreSQL takes no U+0000, and none takes broken UTF-8.
@@ -67,6 +69,23 @@ func checkRoomID(s string) error {
 		return fmt.Errorf("%w: room id %q: want 1 to %d of a-z 0-9 . _ -", ErrInvalidArgument, s, maxRoomID)
 	}
 	return nil
+}
+
+// checkRoomType refuses direct rooms, which are made in one way and stay what they are.
+func checkRoomType(t RoomType) error {
+	switch t {
+	case RoomPublic, RoomPrivate, RoomChannel:
+		return nil
+	}
+	return fmt.Errorf("%w: room type %q: want %s, %s or %s", ErrInvalidArgument, t, RoomPublic, RoomPrivate, RoomChannel)
+}
+
+func checkRole(r Role) error {
+	switch r {
+	case RoleOwner, RoleModerator, RoleMember, RoleReadOnly:
+		return nil
+	}
+	return fmt.Errorf("%w: role %q: want %s, %s, %s or %s", ErrInvalidArgument, r, RoleOwner, RoleModerator, RoleMember, RoleReadOnly)
 }
 
 func (u User) validate() error {
