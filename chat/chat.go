@@ -26,7 +26,11 @@ type Chat struct {
 	presence *presence
 	typing   *typing
 	routes   routes
-	advised  sync.Map // what the operator was told, once each
+
+	operations []*operation
+	rules      map[Action]rule
+
+	advised sync.Map // what the operator was told, once each
 
 	draining atomic.Bool
 	stopping sync.Once
@@ -45,6 +49,7 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 		return nil, err
 	}
 	c := &Chat{cfg: cfg, log: cfg.logger, store: st, idle: make(chan struct{})}
+	c.operations, c.rules = c.table(), permissions()
 	c.presence = newPresence(cfg.presenceGrace, c.announcePresence)
 	c.typing = newTyping(cfg.typingExpiry, c.announceStopped)
 	if c.server, err = socketio.New(c.transport()...); err != nil {
@@ -184,7 +189,7 @@ func (c *Chat) storeError(op string, err error) *Error {
 	case errors.Is(err, store.ErrNotMember):
 		e = notAMember()
 	case errors.Is(err, store.ErrMessageNotFound):
-		e = NewError(CodeMessageNotFound, "There is no such message in this room.")
+		e = messageNotFound()
 	case errors.Is(err, store.ErrRoomExists):
 		e = NewError(CodeConflict, "There is a room with that id already.")
 	case errors.Is(err, store.ErrIDConflict):

@@ -19,7 +19,7 @@
 //
 // # What a client says
 //
-// The events, their arguments and acknowledgements stand in wire.go, the REST routes in rest.go. Each client event is
+// The events, their arguments and acknowledgements stand in wire.go. Each client event is
 // acknowledged with {"status":"ok", …} or {"status":"error","error":{…}}, see [Error]. An acknowledged message is
 // committed. A transient failure is not acknowledged, so that the stock client's retries option does the right thing:
 //
@@ -37,7 +37,7 @@
 //
 // # Who may do what
 //
-// A public room can be joined by everybody who is signed in, a private one only through [Chat.AddMember]; [WithOpenRooms]
+// A public room can be joined by everybody who is signed in, a private one only through [Actor.AddMember]; [WithOpenRooms]
 // lets users create rooms by joining them. Members read and send. A private room looks to others as if it were not there.
 // [Filter] and [Hooks] are where the app has its say.
 //

@@ -20,6 +20,8 @@ const (
 	CodeRoomNotFound    Code = "room_not_found"    // no such room, or none this user may know of
 	CodeMessageNotFound Code = "message_not_found" // no such message in that room
 	CodeMessageTooLarge Code = "message_too_large" // the text is over WithMaxTextBytes, or the request over WithMaxPayload
+	CodeMuted           Code = "muted"             // may not speak here; retry_after_ms says for how long, 0 for good
+	CodeBanned          Code = "banned"            // may not be here; retry_after_ms as for muted
 	CodeMessageRejected Code = "message_rejected"  // a filter refused the message
 	CodeRateLimited     Code = "rate_limited"      // too many of these; retry_after_ms says how long to wait
 	CodeInvalidArgument Code = "invalid_argument"  // the request itself is wrong; details name the field
@@ -36,7 +38,7 @@ func (c Code) status() int {
 	switch c {
 	case CodeUnauthorized:
 		return http.StatusUnauthorized
-	case CodeForbidden, CodeNotAMember:
+	case CodeForbidden, CodeNotAMember, CodeMuted, CodeBanned:
 		return http.StatusForbidden
 	case CodeRoomNotFound, CodeMessageNotFound:
 		return http.StatusNotFound
@@ -175,5 +177,9 @@ func invalid(field, why string) *Error {
 }
 
 func roomNotFound() *Error { return NewError(CodeRoomNotFound, "There is no such room.") }
+
+func messageNotFound() *Error {
+	return NewError(CodeMessageNotFound, "There is no such message in this room.")
+}
 
 func notAMember() *Error { return NewError(CodeNotAMember, "You are not a member of this room.") }

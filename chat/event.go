@@ -1,9 +1,10 @@
 package chat
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/echochat/echochat/chat/socketio"
@@ -16,56 +17,68 @@ const eventTimeout = 15 * time.Second
 func (c *Chat) listen() {
 	c.server.Use(c.connect)
 	c.server.OnConnection(c.connected)
-	handle(c, EventRoomJoin, c.onJoin)
-	handle(c, EventRoomLeave, c.onLeave)
-	handle(c, EventRoomHistory, c.onHistory)
-	handle(c, EventMessageSend, c.onSend)
-	handle(c, EventTypingStart, c.onTypingStart)
-	handle(c, EventTypingStop, c.onTypingStop)
+	for _, op := range c.operations {
+		if op.event {
+			c.server.Handle(op.name, c.handler(op))
+		}
+	}
 }
 
-// request is one event of a client.
-type request struct {
-	socket *socketio.Socket
-	user   User
-	after  func(context.Context) error // runs after the acknowledgement; may be nil
-}
-
-// subscribed reports whether the socket has joined a room, which it stays in only as long as its user is a member: the
-// answer to who may type there, without a look into the database.
-func (r *request) subscribed(roomID string) bool {
-	return slices.Contains(r.socket.Rooms(), roomKey(roomID))
-}
-
-// handle registers a chat event: it decodes the one argument, runs h, and acknowledges what h returns.
-func handle[In, Out any](c *Chat, event string, h func(context.Context, *request, In) (Out, error)) {
-	c.server.Handle(event, func(ctx context.Context, s *socketio.Socket, args socketio.Args, ack socketio.Ack) {
+// handler makes an operation an event: its one argument is decoded, what the operation returns is acknowledged, and what it
+// has left for afterwards follows.
+func (c *Chat) handler(op *operation) socketio.Handler {
+	return func(ctx context.Context, s *socketio.Socket, args socketio.Args, ack socketio.Ack) {
 		u, ok := UserOf(s)
 		if !ok {
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 		defer cancel()
-		r := &request{socket: s, user: u}
-		var in In
-		err := error(nil)
-		if err = args.Decode(0, &in); err == nil {
-			var out Out
-			if out, err = h(ctx, r, in); err == nil {
-				c.ack(event, ack, out)
+		r := &request{caller: caller{user: u, socket: s}, op: op}
+		in := op.newIn()
+		var payload any
+		err := args.Decode(0, in)
+		if err == nil {
+			var out any
+			if out, err = c.perform(ctx, r, in); err == nil {
+				payload, err = okAck(out)
 			}
 		}
+		answer := true
 		if err != nil {
-			if payload, ok := c.errorAck(ctx, s, event, err); ok {
-				c.ack(event, ack, payload)
-			}
-		} else if r.after != nil {
-			err = r.after(ctx)
+			payload, answer = c.errorAck(ctx, s, op.name, err)
 		}
-		if e, ok := asError(err); ok && e.panicked {
+		if answer {
+			c.ack(op.name, ack, payload)
+		}
+		if hookErr := c.settle(ctx, r); panicked(err) || panicked(hookErr) {
 			s.CloseConnection() // the client may come back; what has panicked in the middle of something is gone
 		}
-	})
+	}
+}
+
+// panicked reports whether code of the app has panicked.
+func panicked(err error) bool {
+	e, ok := asError(err)
+	return ok && e.panicked
+}
+
+// okAck is the acknowledgement of success: {"status":"ok"}, followed by the fields of what the operation returns.
+func okAck(out any) (json.RawMessage, error) {
+	var buf bytes.Buffer
+	buf.WriteString(`{"status":"ok",`)
+	start := buf.Len()
+	encoder := json.NewEncoder(&buf)
+	encoder.SetEscapeHTML(false) // as in the events
+	if err := encoder.Encode(out); err != nil {
+		return nil, err
+	}
+	ack := buf.Bytes()
+	if ack[start+1] == '}' { // nothing
+		return json.RawMessage(`{"status":"ok"}`), nil
+	}
+	copy(ack[1:], ack[:start]) // over the object's own brace
+	return ack[1 : len(ack)-1], nil
 }
 
 func (c *Chat) ack(event string, ack socketio.Ack, payload any) {
@@ -89,7 +102,7 @@ func (c *Chat) errorOf(err error) *Error {
 	case ok:
 		return own
 	case errors.As(err, &bad):
-		return invalid("the argument", "must be an object with the fields of this event")
+		return malformed("the argument", err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return NewError(CodeServerBusy, "The server is busy; please try again.")
 	default:
@@ -97,61 +110,11 @@ func (c *Chat) errorOf(err error) *Error {
 	}
 }
 
-// connect decides whether a client may use the main namespace.
-func (c *Chat) connect(ctx context.Context, s *socketio.Socket) error {
-	id, ok := s.Handshake().Identity.(*identity)
-	if !ok {
-		return c.connectError(unsigned())
+// malformed says what is wrong with JSON that an operation's fields cannot be read from.
+func malformed(what string, err error) *Error {
+	var field *json.UnmarshalTypeError
+	if errors.As(err, &field) && field.Field != "" {
+		return invalid(field.Field, "is of the wrong JSON type")
 	}
-	if c.draining.Load() {
-		return c.connectError(NewError(CodeServerDraining, "The server is shutting down."))
-	}
-	u, err := c.signIn(ctx, id, s.Handshake().Auth)
-	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, eventTimeout)
-		defer cancel()
-		err = c.hookConnect(ctx, u, s)
-	}
-	if err != nil {
-		return c.connectError(err)
-	}
-	id.signedIn.Store(&u)
-	return nil
-}
-
-// connectError is an error as a Socket.IO client sees it: the code as the message, and the error object as data.
-func (c *Chat) connectError(err error) error {
-	e := c.errorOf(err)
-	return &socketio.ConnectError{Message: string(e.Code), Data: e}
-}
-
-// UserOf returns the user that a socket's client is signed in as: that of its connection to the main namespace, for
-// sockets of other namespaces too.
-func UserOf(s *socketio.Socket) (User, bool) {
-	id, ok := s.Handshake().Identity.(*identity)
-	if !ok {
-		return User{}, false
-	}
-	u := id.signedIn.Load()
-	if u == nil {
-		return User{}, false
-	}
-	return *u, true
-}
-
-// connected runs for each socket that connect has let in, before its first event.
-func (c *Chat) connected(ctx context.Context, s *socketio.Socket) {
-	u, ok := UserOf(s)
-	if !ok {
-		return
-	}
-	s.Join(userKey(u.ID))
-	c.presence.connect(u)
-	s.OnDisconnecting(func(reason socketio.Reason) {
-		c.typing.gone(s.ID(), u.ID, roomsOf(s))
-	})
-	s.OnDisconnect(func(reason socketio.Reason) {
-		c.presence.disconnect(u.ID)
-		c.hookDisconnect(ctx, u, s, string(reason))
-	})
+	return invalid(what, "must be a JSON object with the fields of this operation")
 }

@@ -76,7 +76,7 @@ func Example_rest() {
 	post("/rooms/tea/messages", `{"text":"The kettle is on.","client_id":"1"}`)
 	post("/rooms/tea/messages", `{"text":"The kettle is on.","client_id":"1"}`) // the answer was lost, say
 
-	page, err := c.History(context.Background(), store.HistoryQuery{RoomID: "tea"})
+	page, err := c.System().History(context.Background(), chat.HistoryQuery{RoomID: "tea"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -199,16 +199,17 @@ func ExampleChat_Shutdown() {
 }
 
 // From the app's own code: a room per order, its two parties as members, and a first word from the system.
-func ExampleChat_CreateRoom() {
+func ExampleChat_System() {
 	open := func(ctx context.Context, c *chat.Chat, buyer, seller chat.User) error {
-		room, err := c.CreateRoom(ctx, chat.NewRoom{ID: "order-123", Type: store.RoomPrivate, Name: "Order 123", Creator: seller})
+		app := c.System()
+		room, err := app.CreateRoom(ctx, chat.NewRoom{ID: "order-123", Type: store.RoomPrivate, Name: "Order 123", Creator: seller})
 		if err != nil {
 			return err
 		}
-		if _, err := c.AddMember(ctx, room.ID, buyer); err != nil {
+		if _, err := app.AddMember(ctx, room.ID, buyer); err != nil {
 			return err
 		}
-		_, err = c.SendSystem(ctx, room.ID, "Here you can talk about your order.")
+		_, err = app.Send(ctx, chat.NewMessage{RoomID: room.ID, Text: "Here you can talk about your order."})
 		return err
 	}
 	_ = open

@@ -17,7 +17,7 @@ func FuzzSend(f *testing.F) {
 	}
 	c := &Chat{cfg: defaults()}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var a sendArgs
+		var a NewMessage
 		if json.Unmarshal(data, &a) != nil || c.checkSend(&a) != nil {
 			return
 		}
@@ -50,7 +50,7 @@ func FuzzHistory(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var a historyArgs
+		var a HistoryQuery
 		if json.Unmarshal(data, &a) != nil {
 			return
 		}

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -18,22 +17,35 @@ type Page struct {
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
-// History returns a page of a room's messages, read as the system. It returns CodeRoomNotFound for an unknown room and
-// CodeMessageNotFound for a position that names a message of another room.
-func (c *Chat) History(ctx context.Context, q store.HistoryQuery) (Page, error) {
-	if _, err := c.Room(ctx, q.RoomID); err != nil {
-		return Page{}, err
-	}
-	return c.page(ctx, q)
+// HistoryQuery selects a page of a room's messages. At most one of Before, After, Around and Cursor may be given; with none of
+// them it is the latest page.
+type HistoryQuery struct {
+	RoomID string         `json:"room_id"`
+	Before store.Position `json:"before,omitzero"`  // the messages just before this one
+	After  store.Position `json:"after,omitzero"`   // the messages just after this one
+	Around store.Position `json:"around,omitzero"`  // half a page up to and with this one, and half a page after it
+	Cursor string         `json:"cursor,omitempty"` // NextCursor of the page before
+	Limit  int            `json:"limit,omitempty"`  // defaults to 50, at most 200
 }
 
-// history is History for a user, who must be a member.
-func (c *Chat) history(ctx context.Context, u User, a historyArgs) (Page, error) {
-	q, err := a.query()
-	if err != nil {
-		return Page{}, err
+func (c *Chat) historyOperations() []*operation {
+	return []*operation{
+		define(c.readHistory, spec{
+			name: EventRoomHistory, event: true, route: "GET /rooms/:room_id/messages", action: ActionHistoryRead,
+			doc: "Returns a page of a room's messages.",
+		}),
 	}
-	if _, _, err := c.memberRoom(ctx, u, a.RoomID); err != nil {
+}
+
+// History returns a page of a room's messages. It returns CodeMessageNotFound for a position that names a message of another
+// room.
+func (a *Actor) History(ctx context.Context, q HistoryQuery) (Page, error) {
+	return call[Page](ctx, a, EventRoomHistory, q)
+}
+
+func (c *Chat) readHistory(ctx context.Context, _ *request, in *HistoryQuery) (Page, error) {
+	q, err := in.query()
+	if err != nil {
 		return Page{}, err
 	}
 	return c.page(ctx, q)
@@ -72,15 +84,12 @@ const maxPage = 200
 const pageBytes = 128 << 10
 
 // query checks the arguments of a history request.
-func (a historyArgs) query() (store.HistoryQuery, error) {
-	if err := checkRoomID(a.RoomID); err != nil {
-		return store.HistoryQuery{}, err
-	}
+func (a HistoryQuery) query() (store.HistoryQuery, error) {
 	if err := checkLimit(a.Limit); err != nil {
 		return store.HistoryQuery{}, err
 	}
 	q := store.HistoryQuery{
-		RoomID: a.RoomID, Before: a.Before.at, After: a.After.at, Around: a.Around.at, Limit: a.Limit, MaxBytes: pageBytes,
+		RoomID: a.RoomID, Before: a.Before, After: a.After, Around: a.Around, Limit: a.Limit, MaxBytes: pageBytes,
 	}
 	given := 0
 	for _, p := range []store.Position{q.Before, q.After, q.Around} {
@@ -95,11 +104,9 @@ func (a historyArgs) query() (store.HistoryQuery, error) {
 		if forward {
 			to = &q.After
 		}
-		at, err := parsePosition("cursor", strings.TrimPrefix(text, cursorBefore))
-		if err != nil {
-			return store.HistoryQuery{}, err
+		if err := to.UnmarshalText([]byte(strings.TrimPrefix(text, cursorBefore))); err != nil {
+			return store.HistoryQuery{}, invalid("cursor", "is not one of this list")
 		}
-		*to = at
 	}
 	if given > 1 {
 		return store.HistoryQuery{}, invalid("before", "after, around and cursor exclude one another")
@@ -112,42 +119,6 @@ func checkLimit(n int) error {
 		return invalid("limit", "must be from 1 to 200")
 	}
 	return nil
-}
-
-// position is a store.Position on the wire: a seq as a number or in decimal digits, or a message id.
-type position struct{ at store.Position }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (p *position) UnmarshalJSON(data []byte) error {
-	var text string
-	switch {
-	case none(data):
-		return nil
-	case data[0] == '"':
-		if err := json.Unmarshal(data, &text); err != nil {
-			return invalid("position", "is not a seq or a message id")
-		}
-	default:
-		seq, err := strconv.ParseInt(string(data), 10, 64)
-		if err != nil {
-			return invalid("position", "is not a seq or a message id")
-		}
-		text = strconv.FormatInt(seq, 10)
-	}
-	at, err := parsePosition("position", text)
-	p.at = at
-	return err
-}
-
-func parsePosition(field, text string) (store.Position, error) {
-	if len(text) > maxMessageID || !printable(text) || strings.HasPrefix(text, "-") {
-		return store.Position{}, invalid(field, "is not a seq or a message id")
-	}
-	at, err := store.ParsePosition(text)
-	if err != nil {
-		return store.Position{}, invalid(field, "is not a seq or a message id")
-	}
-	return at, nil
 }
 
 // none reports whether a JSON value is absent or null.

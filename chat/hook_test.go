@@ -26,11 +26,7 @@ func TestFilters(t *testing.T) {
 		var limited atomic.Bool
 		a := newApp(t,
 			chat.WithFilter(func(ctx context.Context, d *chat.Draft) error {
-				for range 2 {
-					room, err := d.Room(ctx)
-					require.NoError(t, err)
-					require.Equal(t, "r", room.Name)
-				}
+				require.Equal(t, "r", d.Room.Name)
 				require.Equal(t, "Ada", d.Sender.Name)
 				switch {
 				case limited.Load():
@@ -97,7 +93,7 @@ func TestFilters(t *testing.T) {
 func TestFiltersAreForMembers(t *testing.T) {
 	t.Parallel()
 	a := newClosedApp(t, chat.WithFilter(func(context.Context, *chat.Draft) error { return chat.Reject("seen") }))
-	_, err := a.chat.CreateRoom(t.Context(), chat.NewRoom{ID: "secret", Type: store.RoomPrivate})
+	_, err := a.chat.System().CreateRoom(t.Context(), chat.NewRoom{ID: "secret", Type: store.RoomPrivate})
 	require.NoError(t, err)
 	ada := a.connect(t, "Ada", chattest.WebSocket)
 	require.Equal(t, chat.CodeRoomNotFound, refused(t, ada, "message.send", object{"room_id": "secret", "text": "x"}).Code)
@@ -108,7 +104,7 @@ func TestParentIsForMembers(t *testing.T) {
 	t.Parallel()
 	a := newClosedApp(t)
 	for id, kind := range map[string]store.RoomType{"secret": store.RoomPrivate, "open": store.RoomPublic} {
-		_, err := a.chat.CreateRoom(t.Context(), chat.NewRoom{ID: id, Type: kind})
+		_, err := a.chat.System().CreateRoom(t.Context(), chat.NewRoom{ID: id, Type: kind})
 		require.NoError(t, err)
 	}
 	ada := a.connect(t, "Ada", chattest.WebSocket)
@@ -166,7 +162,7 @@ func TestHooks(t *testing.T) {
 		next("Ada says hi")
 		call(t, ada, "message.send", object{"room_id": "r", "text": "hi", "client_id": "1"}) // the same message
 		require.Equal(t, chat.CodeForbidden, refused(t, ada, "room.join", object{"room_id": "closed"}).Code)
-		_, err := a.chat.Room(t.Context(), "closed")
+		_, err := a.chat.System().Room(t.Context(), "closed")
 		require.ErrorIs(t, err, chat.NewError(chat.CodeRoomNotFound, ""))
 		call(t, ada, "room.leave", object{"room_id": "r"})
 		next("Ada leaves r")
@@ -212,12 +208,12 @@ func TestPanics(t *testing.T) {
 			Leave:   func(_ context.Context, _ chat.User, r chat.Room) { bomb(r.Name) },
 			Message: func(_ context.Context, m chat.Message) { bomb(m.Text) },
 		}))
-	_, err := a.chat.CreateRoom(t.Context(), chat.NewRoom{ID: "r", Name: "boom when left"})
+	_, err := a.chat.System().CreateRoom(t.Context(), chat.NewRoom{ID: "r", Name: "boom when left"})
 	require.NoError(t, err)
 	witness := a.connect(t, "witness", chattest.WebSocket)
 	call(t, witness, "room.join", object{"room_id": "r"})
 	for w := range workers {
-		_, err := a.chat.AddMember(t.Context(), "r", chat.User{ID: fmt.Sprintf("u%d", w)})
+		_, err := a.chat.System().AddMember(t.Context(), "r", chat.User{ID: fmt.Sprintf("u%d", w)})
 		require.NoError(t, err)
 	}
 
@@ -263,7 +259,7 @@ func TestPanics(t *testing.T) {
 			return fmt.Errorf("%s: acknowledged %s", provoke[kind].event, args)
 		}
 		if provoke[kind].event == "room.leave" {
-			if _, err := a.chat.AddMember(ctx, "r", chat.User{ID: fmt.Sprintf("u%d", i%workers)}); err != nil {
+			if _, err := a.chat.System().AddMember(ctx, "r", chat.User{ID: fmt.Sprintf("u%d", i%workers)}); err != nil {
 				return err
 			}
 		}

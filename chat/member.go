@@ -22,16 +22,86 @@ func (c *Chat) memberOf(m store.Member) Member {
 	}
 }
 
+// MemberQuery selects the members of a room.
+type MemberQuery struct {
+	RoomID string `json:"room_id"`
+	Cursor string `json:"cursor,omitempty"` // NextCursor of the page before
+	Limit  int    `json:"limit,omitempty"`  // defaults to 50, at most 200
+}
+
 // MemberPage is a page of members, ascending by user id.
 type MemberPage struct {
 	Members    []Member `json:"members"`
 	NextCursor string   `json:"next_cursor,omitempty"` // for the next page; absent on the last
 }
 
-// Members returns a page of a room's members: at most limit (0 stands for 50, 200 is the most), after the page whose
-// NextCursor is given, or the first one with "".
-func (c *Chat) Members(ctx context.Context, roomID, cursor string, limit int) (MemberPage, error) {
-	page, err := c.store.Members(ctx, store.MemberQuery{RoomID: roomID, After: cursor, Limit: limit})
+// MemberRef is an operation's member, where that is all that there is to say.
+type MemberRef struct {
+	RoomID string `json:"room_id"`
+	UserID string `json:"user_id"`
+}
+
+// NewMember is somebody to be made a member.
+type NewMember struct {
+	RoomID string     `json:"room_id"`
+	UserID string     `json:"user_id"`
+	Role   store.Role `json:"role,omitempty"` // defaults to store.RoleMember
+	User   User       `json:"-"`              // from Go: how to show them, in place of UserID
+}
+
+// MemberResult is the answer of operations that return a member.
+type MemberResult struct {
+	Member Member `json:"member"`
+}
+
+func (c *Chat) memberOperations() []*operation {
+	return []*operation{
+		define(c.listMembers, spec{
+			name: "member.list", route: "GET /rooms/:room_id/members", action: ActionMemberList,
+			doc: "Lists the members of a room, by the user's id.",
+		}),
+		define(c.addMemberTo, spec{
+			name: "member.add", action: ActionMemberAdd,
+			doc: "Makes a member of somebody.",
+		}),
+		define(c.removeMemberFrom, spec{
+			name: "member.remove", action: ActionMemberRemove,
+			doc: "Ends somebody's membership.",
+		}),
+	}
+}
+
+// Members returns a page of a room's members.
+func (a *Actor) Members(ctx context.Context, q MemberQuery) (MemberPage, error) {
+	return call[MemberPage](ctx, a, "member.list", q)
+}
+
+// AddMember makes u a member of a room and tells the room. For somebody who is a member already it returns the
+// membership as it is. A Join hook may refuse.
+func (a *Actor) AddMember(ctx context.Context, roomID string, u User) (Member, error) {
+	out, err := call[MemberResult](ctx, a, "member.add", NewMember{RoomID: roomID, UserID: u.ID, User: u})
+	return out.Member, err
+}
+
+// RemoveMember ends a membership: all the user's connections leave the room at once, and what is sent there from now on
+// does not reach them. It returns CodeNotAMember when there was no membership.
+func (a *Actor) RemoveMember(ctx context.Context, roomID, userID string) error {
+	_, err := call[nothing](ctx, a, "member.remove", MemberRef{roomID, userID})
+	return err
+}
+
+func (c *Chat) listMembers(ctx context.Context, _ *request, in *MemberQuery) (MemberPage, error) {
+	if len(in.Cursor) > maxUserIDBytes || !printable(in.Cursor) {
+		return MemberPage{}, invalid("cursor", "is not one of this list")
+	}
+	if err := checkLimit(in.Limit); err != nil {
+		return MemberPage{}, err
+	}
+	return c.memberPage(ctx, store.MemberQuery{RoomID: in.RoomID, After: in.Cursor, Limit: in.Limit})
+}
+
+func (c *Chat) memberPage(ctx context.Context, q store.MemberQuery) (MemberPage, error) {
+	page, err := c.store.Members(ctx, q)
 	if err != nil {
 		return MemberPage{}, c.storeError("read members", err)
 	}
@@ -42,33 +112,32 @@ func (c *Chat) Members(ctx context.Context, roomID, cursor string, limit int) (M
 	return out, nil
 }
 
-// AddMember makes u a member of a room and tells the room. For somebody who is a member already it returns the
-// membership as it is. A Join hook may refuse.
-func (c *Chat) AddMember(ctx context.Context, roomID string, u User) (Member, error) {
+func (c *Chat) addMemberTo(ctx context.Context, r *request, in *NewMember) (MemberResult, error) {
+	u := in.User
+	if u.ID == "" {
+		u.ID = in.UserID
+	}
 	u, err := checkUser(u)
 	if err != nil {
-		return Member{}, err
+		return MemberResult{}, err
 	}
-	room, err := c.Room(ctx, roomID)
-	if err != nil {
-		return Member{}, err
-	}
-	row, err := c.store.Member(ctx, roomID, u.ID)
+	row, err := c.store.Member(ctx, in.RoomID, u.ID)
 	switch {
 	case err == nil:
-		return c.memberOf(row), nil
+		return MemberResult{c.memberOf(row)}, nil
 	case !errors.Is(err, store.ErrNotMember):
-		return Member{}, c.storeError("read member", err)
+		return MemberResult{}, c.storeError("read member", err)
 	}
-	return c.addMember(ctx, room, u)
+	m, err := c.addMember(ctx, roomOf(r.access.Room), u, in.Role)
+	return MemberResult{m}, err
 }
 
 // addMember makes a member of a user who was none a moment ago.
-func (c *Chat) addMember(ctx context.Context, room Room, u User) (Member, error) {
+func (c *Chat) addMember(ctx context.Context, room Room, u User, role store.Role) (Member, error) {
 	if err := c.hookJoin(ctx, u, room); err != nil {
 		return Member{}, err
 	}
-	row, added, err := c.store.AddMember(ctx, room.ID, u.row(), store.RoleMember)
+	row, added, err := c.store.AddMember(ctx, room.ID, u.row(), role)
 	if err != nil {
 		return Member{}, c.storeError("add member", err)
 	}
@@ -79,31 +148,25 @@ func (c *Chat) addMember(ctx context.Context, room Room, u User) (Member, error)
 	return m, nil
 }
 
-// RemoveMember ends a membership: all the user's connections leave the room at once, and what is sent there from now on
-// does not reach them. It returns CodeNotAMember when there was no membership.
-func (c *Chat) RemoveMember(ctx context.Context, roomID, userID string) error {
-	room, err := c.Room(ctx, roomID)
+func (c *Chat) removeMemberFrom(ctx context.Context, r *request, in *MemberRef) (nothing, error) {
+	row, err := c.store.Member(ctx, in.RoomID, in.UserID)
 	if err != nil {
-		return err
+		return nothing{}, c.storeError("read member", err)
 	}
-	row, err := c.store.Member(ctx, roomID, userID)
-	if err != nil {
-		return c.storeError("read member", err)
-	}
-	u := userOf(row.User, userID)
+	u, room := userOf(row.User, in.UserID), roomOf(r.access.Room)
 	if err := c.removeMember(ctx, room, u); err != nil {
-		return err
+		return nothing{}, err
 	}
-	_ = c.hookLeave(ctx, u, room) // logged; the membership has ended all the same
-	return nil
+	r.then(func(ctx context.Context) error { return c.hookLeave(ctx, u, room) })
+	return nothing{}, nil
 }
 
-// removeMember leaves the Leave hook to the caller.
+// removeMember ends a membership, and leaves the Leave hook to the caller.
 func (c *Chat) removeMember(ctx context.Context, room Room, u User) error {
 	// The sockets leave after the row is gone, and also when the outcome is unknown: a join that read the row before has
 	// subscribed by then and is taken out here, one that comes later finds no row (see Chat.subscribe).
 	err := c.store.RemoveMember(ctx, room.ID, u.ID)
-	if err != nil && errors.Is(err, store.ErrNotMember) {
+	if errors.Is(err, store.ErrNotMember) {
 		return notAMember()
 	}
 	left := c.unsubscribe(room.ID, u.ID)
@@ -116,7 +179,16 @@ func (c *Chat) removeMember(ctx context.Context, room Room, u User) error {
 	}
 	c.typing.stop(room.ID, u.ID)
 	c.emit(Event{Type: EventMemberRemoved, RoomID: room.ID, User: &u}, c.everyone(room.ID, u.ID))
+	c.undeafen(ctx, room.ID, u.ID)
 	return nil
+}
+
+// undeafen makes the connections of a user come back who has joined a room again while being removed from it: unsubscribe may
+// have met those of the new membership too.
+func (c *Chat) undeafen(ctx context.Context, roomID, userID string) {
+	if _, err := c.store.Member(ctx, roomID, userID); !errors.Is(err, store.ErrNotMember) {
+		c.server.In(userKey(userID)).DisconnectSockets(true)
+	}
 }
 
 func (c *Chat) announceAdded(roomID string, m Member) {

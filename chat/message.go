@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -63,92 +64,88 @@ const (
 	maxClientIDBytes = 128
 	maxMessageID     = 64
 	maxAttachments   = 10
+	maxMetadataBytes = 32 << 10
 )
 
-// NewMessage is a message to be sent from Go.
+// NewMessage is a message to be sent.
 type NewMessage struct {
-	RoomID      string
-	Text        string
-	ClientID    string          // names the message, so that sending it again stores it once; defaults to none
-	ParentID    string          // the message it replies to; defaults to none
-	Attachments []Attachment    // at most 10
-	Metadata    json.RawMessage // the app's own, a JSON object; defaults to none
+	RoomID      string          `json:"room_id"`
+	Text        string          `json:"text"`                  // may be empty where there are attachments
+	ClientID    string          `json:"client_id,omitempty"`   // names the message, so that sending it again stores it once; defaults to none
+	ParentID    string          `json:"parent_id,omitempty"`   // the message it replies to; defaults to none
+	Attachments []Attachment    `json:"attachments,omitempty"` // at most 10
+	Metadata    json.RawMessage `json:"metadata,omitempty"`    // the app's own, a JSON object of at most 32 KiB; defaults to none
 }
 
-// Send sends a message as u, who must be a member of the room; filters apply as they do to events. It returns when the
-// message is committed. For a ClientID that u has used in the room before it returns the message stored then. An error
-// with Retryable set may be tried again with the same ClientID.
-func (c *Chat) Send(ctx context.Context, u User, n NewMessage) (Message, error) {
-	u, err := checkUser(u)
-	if err != nil {
-		return Message{}, err
+// MessageResult is the answer of operations that return a message.
+type MessageResult struct {
+	Message Message `json:"message"`
+}
+
+func (c *Chat) messageOperations() []*operation {
+	return []*operation{
+		define(c.sendMessage, spec{
+			name: EventMessageSend, event: true, route: "POST /rooms/:room_id/messages", status: 201, action: ActionMessageSend, outlives: true,
+			doc: "Sends a message to a room. The header Idempotency-Key may stand for client_id.",
+		}),
 	}
-	m, stored, err := c.send(ctx, u, sendArgs(n), false)
+}
+
+// Send sends a message; filters apply as they do to those of clients. As the system, it is a message in nobody's name, and
+// filters do not apply. It returns when the message is committed. For a ClientID that was used in the room before it
+// returns the message stored then. An error with Retryable set may be tried again with the same ClientID.
+func (a *Actor) Send(ctx context.Context, n NewMessage) (Message, error) {
+	out, err := call[MessageResult](ctx, a, EventMessageSend, n)
+	return out.Message, err
+}
+
+func (c *Chat) sendMessage(ctx context.Context, r *request, in *NewMessage) (MessageResult, error) {
+	m, stored, err := c.send(ctx, r, *in)
 	if err != nil {
-		return Message{}, err
+		return MessageResult{}, err
 	}
 	if stored {
-		_ = c.hookMessage(ctx, m) // logged; the message is sent all the same
+		r.then(func(ctx context.Context) error { return c.hookMessage(ctx, m) })
 	}
-	return m, nil
+	return MessageResult{m}, nil
 }
 
-// SendSystem says something in a room in nobody's name. Filters do not apply.
-func (c *Chat) SendSystem(ctx context.Context, roomID, text string) (Message, error) {
-	a := sendArgs{RoomID: roomID, Text: text}
-	if err := c.checkSend(&a); err != nil {
-		return Message{}, err
-	}
-	row, _, err := c.store.Append(ctx, store.Draft{RoomID: roomID, Text: text, System: true})
-	if err != nil {
-		return Message{}, c.storeError("send", err)
-	}
-	m := messageOf(row)
-	_ = c.hookMessage(ctx, m) // logged; the message is sent all the same
-	return m, nil
-}
-
-// send stores a message of u, who with member is known to be one. Stored is false when it was there already. Everyone in
-// the room is told by deliver.
-func (c *Chat) send(ctx context.Context, u User, a sendArgs, member bool) (m Message, stored bool, err error) {
-	if err := c.checkSend(&a); err != nil {
+// send stores a message of the caller. Stored is false when it was there already. Everyone in the room is told by deliver.
+func (c *Chat) send(ctx context.Context, r *request, n NewMessage) (m Message, stored bool, err error) {
+	if err := c.checkSend(&n); err != nil {
 		return Message{}, false, err
 	}
-	// A sender who goes away right after sending has sent: the outcome is the database's alone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
-	defer cancel()
-	if err := c.filter(ctx, u, &a, member); err != nil {
-		if m, ok := c.sentBefore(ctx, u, a, err); ok {
-			return m, false, nil
+	if !r.system {
+		if err := c.filter(ctx, r, &n); err != nil {
+			if m, ok := c.sentBefore(ctx, r.user, n, err); ok {
+				return m, false, nil
+			}
+			return Message{}, false, err
 		}
-		return Message{}, false, err
 	}
 	d := store.Draft{
-		RoomID: a.RoomID, Sender: u.row(), ClientID: a.ClientID, Text: a.Text, ParentID: a.ParentID,
-		Metadata: store.RawJSON(a.Metadata),
+		RoomID: n.RoomID, Sender: r.user.row(), ClientID: n.ClientID, Text: n.Text, ParentID: n.ParentID,
+		Metadata: store.RawJSON(n.Metadata), System: r.system, Outsider: r.access.Member == nil,
 	}
-	if len(a.Attachments) > 0 {
-		if d.Attachments, err = json.Marshal(a.Attachments); err != nil {
+	if len(n.Attachments) > 0 {
+		if d.Attachments, err = json.Marshal(n.Attachments); err != nil {
 			return Message{}, false, invalid("attachments", "cannot be encoded")
 		}
 	}
 	row, duplicate, err := c.store.Append(ctx, d)
 	if err != nil {
-		return Message{}, false, c.sendError(ctx, u, a.RoomID, err)
+		return Message{}, false, c.sendError(ctx, r, n.RoomID, err)
 	}
-	c.typing.stop(a.RoomID, u.ID)
+	c.typing.stop(n.RoomID, r.user.ID)
 	return messageOf(row), !duplicate, nil
 }
 
-// sendTimeout bounds a send that has left its sender's connection behind; the store gives up earlier by itself.
-const sendTimeout = 10 * time.Second
-
-// sendError is storeError for a message of u, who may not learn from the answer that a private room is there.
-func (c *Chat) sendError(ctx context.Context, u User, roomID string, err error) error {
+// sendError is storeError for a message of a caller who was permitted to send it, and perhaps is not any more.
+func (c *Chat) sendError(ctx context.Context, r *request, roomID string, err error) error {
 	e := c.storeError("send", err)
-	if e.Code == CodeNotAMember || e.Code == CodeMessageNotFound { // the parent's, which is looked for first
-		if _, _, err := c.memberRoom(ctx, u, roomID); err != nil {
-			return err
+	if e.Code == CodeNotAMember || e.Code == CodeRoomNotFound {
+		if _, denied := c.permit(ctx, r.caller, ActionMessageSend, target{roomID: roomID}); denied != nil {
+			return denied
 		}
 	}
 	return e
@@ -156,7 +153,7 @@ func (c *Chat) sendError(ctx context.Context, u User, roomID string, err error) 
 
 // sentBefore finds the message of a client that sends again what a filter refuses the second time. A refusal for the
 // moment, such as a rate limit's, says nothing about the text; any other stands if the text is a new one.
-func (c *Chat) sentBefore(ctx context.Context, u User, a sendArgs, refusal error) (Message, bool) {
+func (c *Chat) sentBefore(ctx context.Context, u User, a NewMessage, refusal error) (Message, bool) {
 	if a.ClientID == "" {
 		return Message{}, false
 	}
@@ -168,7 +165,7 @@ func (c *Chat) sentBefore(ctx context.Context, u User, a sendArgs, refusal error
 	return messageOf(row), row.Text == a.Text || ok && e.Retryable
 }
 
-func (c *Chat) checkSend(a *sendArgs) error {
+func (c *Chat) checkSend(a *NewMessage) error {
 	if err := checkRoomID(a.RoomID); err != nil {
 		return err
 	}
@@ -192,7 +189,7 @@ func (c *Chat) checkSend(a *sendArgs) error {
 	if err := checkAttachments(a.Attachments); err != nil {
 		return err
 	}
-	return checkMetadata(a.Metadata)
+	return checkMetadata(a.Metadata, maxMetadataBytes)
 }
 
 func checkAttachments(list []Attachment) error {
@@ -222,9 +219,9 @@ func webURL(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-func checkMetadata(m json.RawMessage) error {
-	if len(m) > maxMetadataBytes {
-		return invalid("metadata", "is larger than 32 KiB")
+func checkMetadata(m json.RawMessage, most int) error {
+	if len(m) > most {
+		return invalid("metadata", fmt.Sprintf("is larger than %d KiB", most>>10))
 	}
 	if none(m) {
 		return nil

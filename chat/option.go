@@ -20,11 +20,15 @@ type config struct {
 	openRooms bool
 	filters   []Filter
 	hooks     []Hooks
+	before    []Before
+	after     []After
 	path      string
 	origins   []string
 	tlsProxy  bool
 	logger    *slog.Logger
 	transport []socketio.Option
+
+	authorizer Authorizer
 
 	authTimeout    time.Duration
 	maxTextBytes   int
@@ -80,7 +84,7 @@ func WithGuests() Option {
 }
 
 // WithOpenRooms lets everybody who is signed in create rooms: joining an unknown room creates it as a public one, and
-// POST /rooms takes an id. Without it, ids are given out by the app (Chat.CreateRoom) alone.
+// POST /rooms takes an id. Without it, ids are given out by the app (Chat.System) alone.
 func WithOpenRooms() Option {
 	return func(c *config) error { c.openRooms = true; return nil }
 }
@@ -101,6 +105,46 @@ func WithFilter(filters ...Filter) Option {
 // WithHooks adds hooks. Given more than once, they run in the order given.
 func WithHooks(hooks Hooks) Option {
 	return func(c *config) error { c.hooks = append(c.hooks, hooks); return nil }
+}
+
+// WithBefore adds functions that see every operation before it runs, and may refuse or rewrite it. They run in the order given.
+func WithBefore(fns ...Before) Option {
+	return func(c *config) error {
+		for i, fn := range fns {
+			if fn == nil {
+				return optionError("WithBefore", fmt.Sprintf("function %d is nil", i+1))
+			}
+		}
+		c.before = append(c.before, fns...)
+		return nil
+	}
+}
+
+// WithAfter adds functions that see every operation and what became of it. They run in the order given.
+func WithAfter(fns ...After) Option {
+	return func(c *config) error {
+		for i, fn := range fns {
+			if fn == nil {
+				return optionError("WithAfter", fmt.Sprintf("function %d is nil", i+1))
+			}
+		}
+		c.after = append(c.after, fns...)
+		return nil
+	}
+}
+
+// WithAuthorizer lets the app narrow or widen who may do what, room by room: fn gets what the chat would decide and
+// decides instead. It is asked at each operation of a user, several at a time, and never about a room that is not there. A refusal
+// is answered as the chat's own: what the user may not see (ActionRoomRead) looks as if it were not there. Mutes and bans
+// hold whatever it says. An error refuses.
+func WithAuthorizer(fn Authorizer) Option {
+	return func(c *config) error {
+		if fn == nil {
+			return optionError("WithAuthorizer", "the authorizer is nil")
+		}
+		c.authorizer = fn
+		return nil
+	}
 }
 
 // WithPath sets the route of the transport below whatever the chat is mounted on. Defaults to /socket.io, where stock

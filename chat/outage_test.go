@@ -33,7 +33,7 @@ func TestDatabaseAway(t *testing.T) {
 	e := a.post(t, "Ada", "/rooms/r/messages", object{"text": "x"}, 503).Error
 	require.Equal(t, chat.CodeServerBusy, e.Code)
 	require.True(t, e.Retryable)
-	_, err := a.chat.Send(t.Context(), chat.User{ID: "ada"}, chat.NewMessage{RoomID: "r", Text: "x"})
+	_, err := a.chat.As(chat.User{ID: "ada"}).Send(t.Context(), chat.NewMessage{RoomID: "r", Text: "x"})
 	require.ErrorIs(t, err, store.ErrClosed, "Go callers see what is behind it")
 	require.ErrorIs(t, err, chat.NewError(chat.CodeServerBusy, ""))
 }

@@ -3,9 +3,6 @@ package chat
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"strconv"
 	"time"
@@ -13,35 +10,16 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// The routes of REST, below /chat/api/v1. They say and take the same objects as the events, without "status"; what
-// has failed is {"error":{…}}. Everybody signs in as for the events: with the app's own session (WithAuth), a bearer
-// token (WithTokenAuth) or a guest's cookie. Bodies are JSON and say so in Content-Type.
-//
-//	GET  /me                                                             -> {user}
-//	GET  /rooms?cursor=&limit=&type=public                               -> {rooms, next_cursor?}; one's own, or all public ones
-//	POST /rooms {id?, type?, name?, topic?, metadata?}                   -> 201 {room}
-//	GET  /rooms/{room}                                                   -> {room}
-//	GET  /rooms/{room}/members?cursor=&limit=                            -> {members, next_cursor?}
-//	POST /rooms/{room}/join                                              -> {room}
-//	POST /rooms/{room}/leave                                             -> 204
-//	GET  /rooms/{room}/messages?before= | after= | around= | cursor= &limit= -> {messages, has_more_before, has_more_after, next_cursor?}
-//	POST /rooms/{room}/messages {text, client_id?, parent_id?, …}        -> 201 {message}; Idempotency-Key may stand for client_id
+// REST is below /chat/api/v1. A route takes the same object as its event and answers with what the event's acknowledgement
+// has besides "status"; what has failed is {"error":{…}}. Everybody signs in as for the events: with the app's own session
+// (WithAuth), a bearer token (WithTokenAuth) or a guest's cookie. Bodies are JSON and say so in Content-Type.
+
+// mountREST adds the routes of the operations.
 func (c *Chat) mountREST(r Router) {
-	for _, route := range []struct {
-		method, path string
-		h            restHandler
-	}{
-		{http.MethodGet, "/me", c.getMe},
-		{http.MethodGet, "/rooms", c.getRooms},
-		{http.MethodPost, "/rooms", c.postRoom},
-		{http.MethodGet, "/rooms/:room", c.getRoom},
-		{http.MethodGet, "/rooms/:room/members", c.getMembers},
-		{http.MethodPost, "/rooms/:room/join", c.postJoin},
-		{http.MethodPost, "/rooms/:room/leave", c.postLeave},
-		{http.MethodGet, "/rooms/:room/messages", c.getMessages},
-		{http.MethodPost, "/rooms/:room/messages", c.postMessage},
-	} {
-		c.routes.add(r.Add(route.method, apiPath+route.path, c.rest(route.h)))
+	for _, op := range c.operations {
+		if op.route != "" {
+			c.routes.add(r.Add(op.method, apiPath+op.path, c.rest(c.restHandler(op))))
+		}
 	}
 	for _, method := range anyMethod {
 		h := c.rest(noRoute)
@@ -49,6 +27,27 @@ func (c *Chat) mountREST(r Router) {
 			h = c.preflight
 		}
 		c.routes.add(r.Add(method, apiPath+"/*", h))
+	}
+}
+
+// restHandler makes an operation a route.
+func (c *Chat) restHandler(op *operation) restHandler {
+	return func(ctx context.Context, ec echo.Context, u User) error {
+		in := op.newIn()
+		if err := c.bind(ec, op, in); err != nil {
+			return err
+		}
+		r := &request{caller: caller{user: u}, op: op}
+		out, err := c.perform(ctx, r, in)
+		_ = c.settle(ctx, r) // logged; what has happened stands
+		switch {
+		case err != nil:
+			return err
+		case op.status == http.StatusNoContent:
+			return ec.NoContent(op.status)
+		default:
+			return c.writeJSON(ec, op.status, out)
+		}
 	}
 }
 
@@ -60,9 +59,6 @@ func noRoute(context.Context, echo.Context, User) error {
 
 // restHandler answers a call of u. The error it returns becomes the answer.
 type restHandler func(ctx context.Context, ec echo.Context, u User) error
-
-// bodyTimeout is how long a request's body may take to arrive.
-const bodyTimeout = 30 * time.Second
 
 // rest makes an Echo handler of h: origin, sign-in, errors and panics in one place. It returns no error to Echo, so
 // that the app's error handler never answers for the chat.
@@ -115,7 +111,7 @@ func (c *Chat) preflight(ec echo.Context) error {
 		return c.writeError(ec, err)
 	}
 	header := ec.Response().Header()
-	header.Set(echo.HeaderAccessControlAllowMethods, "GET, POST")
+	header.Set(echo.HeaderAccessControlAllowMethods, "GET, POST, PUT, PATCH, DELETE")
 	header.Set(echo.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Idempotency-Key")
 	header.Set(echo.HeaderAccessControlMaxAge, "600")
 	return ec.NoContent(http.StatusNoContent)
@@ -151,42 +147,4 @@ func (c *Chat) writeJSON(ec echo.Context, status int, v any) error {
 		c.log.Debug("chat: an answer could not be written", "err", err)
 	}
 	return nil
-}
-
-// readJSON decodes the body of a write. It wants to be told that it is JSON: a form of another site cannot say that.
-func (c *Chat) readJSON(ec echo.Context, v any) error {
-	r := ec.Request()
-	if kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); err != nil || kind != echo.MIMEApplicationJSON {
-		e := invalid("Content-Type", "must be application/json")
-		e.Status = http.StatusUnsupportedMediaType
-		return e
-	}
-	// A server that the deadline cannot be set on has one of its own, or none.
-	_ = http.NewResponseController(ec.Response()).SetReadDeadline(time.Now().Add(bodyTimeout))
-	data, err := io.ReadAll(http.MaxBytesReader(ec.Response(), r.Body, int64(c.cfg.maxPayload)))
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		var he *echo.HTTPError
-		if errors.As(err, &tooLarge) || errors.As(err, &he) && he.Code == http.StatusRequestEntityTooLarge {
-			return NewError(CodeMessageTooLarge, "The request is too large.")
-		}
-		return invalid("body", "could not be read")
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return invalid("body", "must be a JSON object with the fields of this call")
-	}
-	return nil
-}
-
-// limitOf reads ?limit=.
-func limitOf(ec echo.Context) (int, error) {
-	text := ec.QueryParam("limit")
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxPage {
-		return 0, invalid("limit", "must be from 1 to 200")
-	}
-	return n, nil
 }

@@ -3,8 +3,9 @@ package chat
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/echochat/echochat/store"
 )
@@ -32,17 +33,167 @@ func roomOf(r store.Room) Room {
 	}
 }
 
+// NewRoom is a room to be created.
+type NewRoom struct {
+	ID       string          `json:"id,omitempty"`       // 1 to 64 of a-z 0-9 . _ -; empty for a generated one
+	Type     store.RoomType  `json:"type,omitempty"`     // defaults to store.RoomPublic
+	Name     string          `json:"name,omitempty"`     // defaults to the ID given
+	Topic    string          `json:"topic,omitempty"`    // defaults to none
+	Metadata json.RawMessage `json:"metadata,omitempty"` // the app's own, a JSON object of at most 16 KiB; defaults to none
+
+	// Creator becomes the owner and first member of a room that the system creates; zero for a room of the system, without
+	// members. A user's room is the user's.
+	Creator User `json:"-"`
+}
+
+// RoomRef is an operation's room, where that is all that there is to say.
+type RoomRef struct {
+	RoomID string `json:"room_id"`
+}
+
+// RoomResult is the answer of operations that return a room.
+type RoomResult struct {
+	Room Room `json:"room"`
+}
+
+// RoomQuery selects rooms: one's own, or all public ones.
+type RoomQuery struct {
+	Type   store.RoomType `json:"type,omitempty"`   // store.RoomPublic for all that are public; defaults to one's own
+	Cursor string         `json:"cursor,omitempty"` // NextCursor of the page before
+	Limit  int            `json:"limit,omitempty"`  // defaults to 50, at most 200
+}
+
 // RoomPage is a page of rooms, ascending by id.
 type RoomPage struct {
 	Rooms      []Room `json:"rooms"`
 	NextCursor string `json:"next_cursor,omitempty"` // for the next page; absent on the last
 }
 
+func (c *Chat) roomOperations() []*operation {
+	return []*operation{
+		define(c.listRooms, spec{
+			name: "room.list", route: "GET /rooms", action: ActionRoomList,
+			doc: "Lists the caller's own rooms, or with type=public all public ones, by id.",
+		}),
+		define(c.createRoom, spec{
+			name: "room.create", route: "POST /rooms", status: 201, action: ActionRoomCreate,
+			doc: "Creates a room, whose owner the caller is.",
+		}),
+		define(c.readRoom, spec{
+			name: "room.get", route: "GET /rooms/:room_id", action: ActionRoomRead,
+			doc: "Returns a room.",
+		}),
+	}
+}
+
+// Rooms returns a page of the user's own rooms, or of all that are public; as the system, of all rooms.
+func (a *Actor) Rooms(ctx context.Context, q RoomQuery) (RoomPage, error) {
+	return call[RoomPage](ctx, a, "room.list", q)
+}
+
+// CreateRoom creates a room. The system may choose any id, and gets CodeConflict for one that is taken; users only with
+// WithOpenRooms.
+func (a *Actor) CreateRoom(ctx context.Context, n NewRoom) (Room, error) {
+	out, err := call[RoomResult](ctx, a, "room.create", n)
+	return out.Room, err
+}
+
+// Room returns a room, or CodeRoomNotFound.
+func (a *Actor) Room(ctx context.Context, roomID string) (Room, error) {
+	out, err := call[RoomResult](ctx, a, "room.get", RoomRef{roomID})
+	return out.Room, err
+}
+
+func (c *Chat) listRooms(ctx context.Context, r *request, in *RoomQuery) (RoomPage, error) {
+	q := store.RoomQuery{MemberID: r.user.ID, After: in.Cursor, Limit: in.Limit}
+	switch in.Type {
+	case "":
+	case store.RoomPublic:
+		q.MemberID, q.Type = "", store.RoomPublic
+	default:
+		return RoomPage{}, invalid("type", "must be public or absent")
+	}
+	if err := checkLimit(in.Limit); err != nil {
+		return RoomPage{}, err
+	}
+	if in.Cursor != "" && checkRoomID(in.Cursor) != nil {
+		return RoomPage{}, invalid("cursor", "is not one of this list")
+	}
+	page, err := c.store.Rooms(ctx, q)
+	if err != nil {
+		return RoomPage{}, c.storeError("read rooms", err)
+	}
+	out := RoomPage{Rooms: make([]Room, len(page.Rooms)), NextCursor: page.Next}
+	for i, row := range page.Rooms {
+		out.Rooms[i] = roomOf(row)
+	}
+	return out, nil
+}
+
+func (c *Chat) readRoom(_ context.Context, r *request, _ *RoomRef) (RoomResult, error) {
+	return RoomResult{roomOf(r.access.Room)}, nil
+}
+
+// createRoom creates a room of the caller. Users get a generated id: ids are links and keys of the app's own, which a user
+// must not take in advance, unless the rooms are open. Guests create rooms only there.
+func (c *Chat) createRoom(ctx context.Context, r *request, in *NewRoom) (RoomResult, error) {
+	n := *in
+	if err := checkNewRoom(&n); err != nil {
+		return RoomResult{}, err
+	}
+	switch {
+	case !r.system && !c.cfg.openRooms && (r.user.Guest || n.ID != ""):
+		return RoomResult{}, Forbidden("You may not create this room.")
+	case !r.system:
+		n.Creator = r.user
+	case n.Creator != (User{}):
+		creator, err := checkUser(n.Creator)
+		if err != nil {
+			return RoomResult{}, err
+		}
+		n.Creator = creator
+	}
+	room, err := c.newRoom(ctx, n)
+	if e, ok := asError(err); ok && e.Code == CodeConflict && !r.system {
+		// Of a room that is hidden, or was deleted, one hears no more than that the id is not to be had.
+		if _, hidden := c.permit(ctx, r.caller, ActionRoomRead, target{roomID: n.ID}); hidden != nil {
+			return RoomResult{}, Forbidden("You may not use this id.")
+		}
+	}
+	return RoomResult{room}, err
+}
+
+// newRoom creates what was checked, and tells the creator's connections.
+func (c *Chat) newRoom(ctx context.Context, n NewRoom) (Room, error) {
+	if n.ID == "" {
+		n.ID = uuid.NewString()
+	}
+	if n.Creator.ID != "" {
+		seen := Room{ID: n.ID, Type: n.Type, Name: n.Name, Topic: n.Topic, Metadata: n.Metadata, CreatedBy: n.Creator.ID}
+		if err := c.hookJoin(ctx, n.Creator, seen); err != nil {
+			return Room{}, err
+		}
+	}
+	r, err := c.store.CreateRoom(ctx, store.RoomDraft{
+		ID: n.ID, Type: n.Type, Name: n.Name, Topic: n.Topic, Metadata: store.RawJSON(n.Metadata), Creator: n.Creator.row(),
+	})
+	if err != nil {
+		return Room{}, c.storeError("create room", err)
+	}
+	room := roomOf(r)
+	if n.Creator.ID != "" {
+		c.announceAdded(room.ID, Member{
+			User: n.Creator, Role: store.RoleOwner, JoinedAt: room.CreatedAt, Online: c.presence.online(n.Creator.ID),
+		})
+	}
+	return room, nil
+}
+
 const (
-	maxRoomIDBytes   = 64
-	maxRoomNameBytes = 256
-	maxTopicBytes    = 1024
-	maxMetadataBytes = 32 << 10
+	maxRoomIDBytes       = 64
+	maxRoomNameBytes     = 256
+	maxTopicBytes        = 1024
+	maxRoomMetadataBytes = 16 << 10
 )
 
 // checkRoomID says whether id can be a room's at all: 1 to 64 of a-z 0-9 . _ -
@@ -60,31 +211,6 @@ func checkRoomID(id string) error {
 		}
 	}
 	return nil
-}
-
-// NewRoom is a room to be created.
-type NewRoom struct {
-	ID       string          // 1 to 64 of a-z 0-9 . _ -; empty for a generated one
-	Type     store.RoomType  // defaults to store.RoomPublic
-	Name     string          // defaults to the ID given
-	Topic    string          // defaults to none
-	Metadata json.RawMessage // the app's own, a JSON object; defaults to none
-	Creator  User            // becomes the owner and first member; zero for a room of the system, without members
-}
-
-// CreateRoom creates a room as the system, which may choose any id. It returns CodeConflict for an id that is taken.
-func (c *Chat) CreateRoom(ctx context.Context, n NewRoom) (Room, error) {
-	if err := checkNewRoom(&n); err != nil {
-		return Room{}, err
-	}
-	if n.Creator != (User{}) {
-		creator, err := checkUser(n.Creator)
-		if err != nil {
-			return Room{}, err
-		}
-		n.Creator = creator
-	}
-	return c.createRoom(ctx, n)
 }
 
 func checkNewRoom(n *NewRoom) error {
@@ -109,69 +235,5 @@ func checkNewRoom(n *NewRoom) error {
 	if len(n.Topic) > maxTopicBytes || !printable(n.Topic) {
 		return invalid("topic", "must be at most 1024 bytes of printable characters")
 	}
-	return checkMetadata(n.Metadata)
-}
-
-// createRoom creates what was checked, and tells the creator's connections.
-func (c *Chat) createRoom(ctx context.Context, n NewRoom) (Room, error) {
-	if n.Creator.ID != "" {
-		if err := c.hookJoin(ctx, n.Creator, Room{ID: n.ID, Type: n.Type, Name: n.Name, CreatedBy: n.Creator.ID}); err != nil {
-			return Room{}, err
-		}
-	}
-	r, err := c.store.CreateRoom(ctx, store.RoomDraft{
-		ID: n.ID, Type: n.Type, Name: n.Name, Topic: n.Topic, Metadata: store.RawJSON(n.Metadata), Creator: n.Creator.row(),
-	})
-	if err != nil {
-		return Room{}, c.storeError("create room", err)
-	}
-	room := roomOf(r)
-	if n.Creator.ID != "" {
-		c.announceAdded(room.ID, Member{
-			User: n.Creator, Role: store.RoleOwner, JoinedAt: room.CreatedAt, Online: c.presence.online(n.Creator.ID),
-		})
-	}
-	return room, nil
-}
-
-// Room returns a room, or CodeRoomNotFound.
-func (c *Chat) Room(ctx context.Context, roomID string) (Room, error) {
-	if err := checkRoomID(roomID); err != nil {
-		return Room{}, roomNotFound()
-	}
-	r, err := c.store.Room(ctx, roomID)
-	if err != nil {
-		return Room{}, c.storeError("read room", err)
-	}
-	return roomOf(r), nil
-}
-
-// roomFor returns a room that u may know of, and u's membership in it, which is nil in a public room that u has not
-// joined. Everything else looks like a room that is not there.
-func (c *Chat) roomFor(ctx context.Context, u User, roomID string) (Room, *Member, error) {
-	room, err := c.Room(ctx, roomID)
-	if err != nil {
-		return Room{}, nil, err
-	}
-	m, err := c.store.Member(ctx, roomID, u.ID)
-	switch {
-	case err == nil:
-		member := c.memberOf(m)
-		return room, &member, nil
-	case !errors.Is(err, store.ErrNotMember):
-		return Room{}, nil, c.storeError("read member", err)
-	case room.Type != store.RoomPublic:
-		return Room{}, nil, roomNotFound()
-	default:
-		return room, nil, nil
-	}
-}
-
-// memberRoom returns a room that u is a member of.
-func (c *Chat) memberRoom(ctx context.Context, u User, roomID string) (Room, *Member, error) {
-	room, m, err := c.roomFor(ctx, u, roomID)
-	if err == nil && m == nil {
-		err = notAMember()
-	}
-	return room, m, err
+	return checkMetadata(n.Metadata, maxRoomMetadataBytes)
 }

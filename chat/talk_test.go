@@ -166,9 +166,9 @@ func TestPageOfLongMessages(t *testing.T) {
 func TestUnknownRoom(t *testing.T) {
 	t.Parallel()
 	st := func(c *chat.Chat) {
-		_, err := c.CreateRoom(t.Context(), chat.NewRoom{ID: "open", Name: "Open"})
+		_, err := c.System().CreateRoom(t.Context(), chat.NewRoom{ID: "open", Name: "Open"})
 		require.NoError(t, err)
-		_, err = c.CreateRoom(t.Context(), chat.NewRoom{ID: "secret", Type: store.RoomPrivate, Creator: chat.User{ID: "boss"}})
+		_, err = c.System().CreateRoom(t.Context(), chat.NewRoom{ID: "secret", Type: store.RoomPrivate, Creator: chat.User{ID: "boss"}})
 		require.NoError(t, err)
 	}
 	a := newClosedApp(t)
@@ -198,7 +198,7 @@ func TestUnknownRoom(t *testing.T) {
 	call(t, bob, "room.join", missing)
 
 	expect(t, bob, "member.added")
-	_, err := b.chat.AddMember(t.Context(), "secret", chat.User{ID: "bob", Name: "Bob"})
+	_, err := b.chat.System().AddMember(t.Context(), "secret", chat.User{ID: "bob", Name: "Bob"})
 	require.NoError(t, err)
 	require.Equal(t, "secret", expect(t, bob, "member.added").RoomID, "who was added hears it without having joined")
 	call(t, bob, "room.join", private)
@@ -287,7 +287,7 @@ func TestSameClientID(t *testing.T) {
 	}
 	require.Equal(t, want.ID, expect(t, first, "message.new").Message.ID)
 	first.ExpectNone(t, "message.new")
-	page, err := a.chat.History(t.Context(), store.HistoryQuery{RoomID: "r"})
+	page, err := a.chat.System().History(t.Context(), chat.HistoryQuery{RoomID: "r"})
 	require.NoError(t, err)
 	require.Equal(t, []chat.Message{want}, page.Messages)
 
@@ -323,13 +323,13 @@ func TestLeaveAndRemove(t *testing.T) {
 		require.Equal(t, chat.CodeNotAMember, refused(t, tab, "room.leave", object{"room_id": "r"}).Code)
 
 		call(t, tab, "room.join", object{"room_id": "r"})
-		require.NoError(t, a.chat.RemoveMember(t.Context(), "r", "ada"))
+		require.NoError(t, a.chat.System().RemoveMember(t.Context(), "r", "ada"))
 		require.Equal(t, "ada", expect(t, tab, "member.removed").User.ID)
-		_, err := a.chat.SendSystem(t.Context(), "r", "Ada was removed.")
+		_, err := a.chat.System().Send(t.Context(), chat.NewMessage{RoomID: "r", Text: "Ada was removed."})
 		require.NoError(t, err)
 		require.Equal(t, store.MessageSystem, expect(t, bob, "message.new").Message.Type)
 		tab.ExpectNone(t, "message.new")
-		require.ErrorIs(t, a.chat.RemoveMember(t.Context(), "r", "ada"), chat.NewError(chat.CodeNotAMember, ""))
+		require.ErrorIs(t, a.chat.System().RemoveMember(t.Context(), "r", "ada"), chat.NewError(chat.CodeNotAMember, ""))
 	})
 }
 
@@ -346,17 +346,17 @@ func TestNoRecoveryAfterRemoval(t *testing.T) {
 func TestJoinAgainstRemove(t *testing.T) {
 	t.Parallel()
 	a := newApp(t)
-	_, err := a.chat.CreateRoom(t.Context(), chat.NewRoom{ID: "r", Type: store.RoomPrivate, Creator: chat.User{ID: "boss"}})
+	_, err := a.chat.System().CreateRoom(t.Context(), chat.NewRoom{ID: "r", Type: store.RoomPrivate, Creator: chat.User{ID: "boss"}})
 	require.NoError(t, err)
 	ada := a.connect(t, "Ada", chattest.WebSocket)
 	for range 30 {
-		_, err := a.chat.AddMember(t.Context(), "r", chat.User{ID: "ada", Name: "Ada"})
+		_, err := a.chat.System().AddMember(t.Context(), "r", chat.User{ID: "ada", Name: "Ada"})
 		require.NoError(t, err)
 		var group sync.WaitGroup
 		group.Go(func() { _, _ = ada.EmitWithAck(t.Context(), "room.join", object{"room_id": "r"}) })
-		group.Go(func() { _ = a.chat.RemoveMember(t.Context(), "r", "ada") })
+		group.Go(func() { _ = a.chat.System().RemoveMember(t.Context(), "r", "ada") })
 		group.Wait()
-		_, err = a.chat.SendSystem(t.Context(), "r", "secret")
+		_, err = a.chat.System().Send(t.Context(), chat.NewMessage{RoomID: "r", Text: "secret"})
 		require.NoError(t, err)
 		ada.ExpectNone(t, "message.new")
 	}
@@ -406,7 +406,7 @@ func TestPresenceEvents(t *testing.T) {
 		a := newApp(t, chat.WithPresenceGrace(20*aMoment))
 		bob := a.connect(t, "Bob", transport)
 		call(t, bob, "room.join", object{"room_id": "r"})
-		_, err := a.chat.AddMember(t.Context(), "r", chat.User{ID: "ada", Name: "Ada"})
+		_, err := a.chat.System().AddMember(t.Context(), "r", chat.User{ID: "ada", Name: "Ada"})
 		require.NoError(t, err)
 		expect(t, bob, "member.added") // Bob's own
 		require.False(t, expect(t, bob, "member.added").Member.Online)
@@ -447,7 +447,7 @@ func TestRoomsPerSocket(t *testing.T) {
 		call(t, ada, "room.join", object{"room_id": fmt.Sprint(i)})
 	}
 	require.Equal(t, chat.CodeInvalidArgument, refused(t, ada, "room.join", object{"room_id": "3"}).Code)
-	_, err := a.chat.Room(t.Context(), "3")
+	_, err := a.chat.System().Room(t.Context(), "3")
 	require.ErrorIs(t, err, chat.NewError(chat.CodeRoomNotFound, ""), "nothing was created")
 	call(t, ada, "room.join", object{"room_id": "2"})
 	call(t, ada, "room.leave", object{"room_id": "0"})

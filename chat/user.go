@@ -17,6 +17,7 @@ type User struct {
 	Name      string `json:"name"`
 	AvatarURL string `json:"avatar_url,omitempty"` // http or https link to a picture, or a path on the app's own; may be empty
 	Guest     bool   `json:"-"`                    // signed in by WithGuests; set by the chat alone
+	Admin     bool   `json:"-"`                    // may do everywhere what a room's owner may; set by the app's authenticator
 }
 
 const (

@@ -1,11 +1,10 @@
 package chat
 
 import (
-	"encoding/json"
 	"time"
 )
 
-// This page is the whole client contract of the events; rest.go lists the routes. Every client event carries one object
+// This page is the whole client contract of the events; the table of operations has the routes too. Every client event carries one object
 // and is acknowledged, where the client asks for it, with one object: {"status":"ok", …} or
 // {"status":"error","error":{…}} (see Error). A transient failure is not acknowledged at all, so that the stock
 // client's "retries" option sends the event again.
@@ -56,80 +55,8 @@ const (
 	StatusOffline Status = "offline"
 )
 
-// joinArgs is the argument of room.join. After is the seq of the last message the client has; 0 means from the first.
-type joinArgs struct {
-	RoomID string `json:"room_id"`
-	After  *int64 `json:"after"`
-	Epoch  string `json:"epoch"`
-	Limit  int    `json:"limit"`
-}
-
-// joinAck answers room.join. Resync tells a client that After or Epoch belong to another database: what it has kept is
-// to be thrown away, and Messages is the latest page.
-type joinAck struct {
-	Status  okStatus `json:"status"`
-	Room    Room     `json:"room"`
-	Members []Member `json:"members"`
-	Page
-	Resync bool `json:"resync,omitempty"`
-}
-
-// roomArgs is the argument of room.leave.
-type roomArgs struct {
-	RoomID string `json:"room_id"`
-}
-
-// historyArgs is the argument of room.history; at most one of the positions may be given.
-type historyArgs struct {
-	RoomID string   `json:"room_id"`
-	Before position `json:"before"`
-	After  position `json:"after"`
-	Around position `json:"around"`
-	Cursor string   `json:"cursor"` // next_cursor of the page before
-	Limit  int      `json:"limit"`  // default 50, at most 200
-}
-
-// sendArgs is the argument of message.send and the body of its REST route.
-type sendArgs struct {
-	RoomID      string          `json:"room_id"`
-	Text        string          `json:"text"`
-	ClientID    string          `json:"client_id"`
-	ParentID    string          `json:"parent_id"`
-	Attachments []Attachment    `json:"attachments"`
-	Metadata    json.RawMessage `json:"metadata"`
-}
-
-// historyAck answers room.history.
-type historyAck struct {
-	Status okStatus `json:"status"`
-	Page
-}
-
-// messageAck answers message.send.
-type messageAck struct {
-	Status  okStatus `json:"status"`
-	Message Message  `json:"message"`
-}
-
-// emptyAck answers what has nothing else to say.
-type emptyAck struct {
-	Status okStatus `json:"status"`
-}
-
 // errorAck answers what has failed for good.
 type errorAck struct {
 	Status string `json:"status"` // error
 	Error  *Error `json:"error"`
-}
-
-// okStatus is always "ok".
-type okStatus struct{}
-
-// MarshalJSON implements json.Marshaler.
-func (okStatus) MarshalJSON() ([]byte, error) { return []byte(`"ok"`), nil }
-
-// typingArgs is the argument of typing.start and typing.stop.
-type typingArgs struct {
-	RoomID   string `json:"room_id"`
-	ParentID string `json:"parent_id"`
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,6 +40,41 @@ func ParsePosition(s string) (Position, error) {
 	}
 	return AtSeq(seq), nil
 }
+
+// UnmarshalText reads a position as [ParsePosition] does.
+func (p *Position) UnmarshalText(text []byte) (err error) {
+	if !findable(string(text)) {
+		return errPosition
+	}
+	if *p, err = ParsePosition(string(text)); err != nil {
+		return errPosition
+	}
+	return nil
+}
+
+// UnmarshalJSON reads a position from a number, which is a Seq, or from a string as [ParsePosition] does. Null is no position.
+func (p *Position) UnmarshalJSON(data []byte) error {
+	var text string
+	switch {
+	case string(data) == "null":
+		*p = Position{}
+		return nil
+	case data[0] == '"':
+		if err := json.Unmarshal(data, &text); err != nil {
+			return errPosition
+		}
+		return p.UnmarshalText([]byte(text))
+	}
+	seq, err := strconv.ParseInt(string(data), 10, 64)
+	if err != nil || seq < 0 {
+		return errPosition
+	}
+	*p = AtSeq(seq)
+	return nil
+}
+
+// errPosition is what is wrong with a position in a URL or an event.
+var errPosition = errors.New("must be a seq or a message id")
 
 // IsZero reports whether p is no position.
 func (p Position) IsZero() bool { return !p.set }

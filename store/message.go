@@ -50,6 +50,9 @@ type Draft struct {
 
 	// System marks a message of the chat itself: the sender need not be a member and may be nobody.
 	System bool
+
+	// Outsider says that the sender need not be a member: whoever appends has decided so.
+	Outsider bool
 }
 
 func (d Draft) validate() error {

@@ -49,7 +49,7 @@ type request struct {
 
 func newRequest(m Message, d Draft) *request {
 	return &request{
-		msg: m, system: d.System,
+		msg: m, system: d.System || d.Outsider,
 		size: int64(len(m.Text) + len(m.Attachments) + len(m.Metadata)),
 		done: make(chan struct{}),
 	}

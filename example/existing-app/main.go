@@ -79,7 +79,7 @@ func run(ctx context.Context, addr, path string, out io.Writer) (err error) {
 		return err
 	}
 	room := chat.NewRoom{ID: "neighbours", Name: "Neighbours"}
-	if _, err := c.CreateRoom(ctx, room); err != nil && !errors.Is(err, &chat.Error{Code: chat.CodeConflict}) {
+	if _, err := c.System().CreateRoom(ctx, room); err != nil && !errors.Is(err, &chat.Error{Code: chat.CodeConflict}) {
 		return err
 	}
 	// Whoever signs out of the app is gone from the chat at once, in all tabs.

@@ -1,0 +1,66 @@
+package chat
+
+import (
+	"context"
+
+	"github.com/echochat/echochat/chat/socketio"
+)
+
+// connect decides whether a client may use the main namespace.
+func (c *Chat) connect(ctx context.Context, s *socketio.Socket) error {
+	id, ok := s.Handshake().Identity.(*identity)
+	if !ok {
+		return c.connectError(unsigned())
+	}
+	if c.draining.Load() {
+		return c.connectError(NewError(CodeServerDraining, "The server is shutting down."))
+	}
+	u, err := c.signIn(ctx, id, s.Handshake().Auth)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+		defer cancel()
+		err = c.hookConnect(ctx, u, s)
+	}
+	if err != nil {
+		return c.connectError(err)
+	}
+	id.signedIn.Store(&u)
+	return nil
+}
+
+// connectError is an error as a Socket.IO client sees it: the code as the message, and the error object as data.
+func (c *Chat) connectError(err error) error {
+	e := c.errorOf(err)
+	return &socketio.ConnectError{Message: string(e.Code), Data: e}
+}
+
+// UserOf returns the user that a socket's client is signed in as: that of its connection to the main namespace, for
+// sockets of other namespaces too.
+func UserOf(s *socketio.Socket) (User, bool) {
+	id, ok := s.Handshake().Identity.(*identity)
+	if !ok {
+		return User{}, false
+	}
+	u := id.signedIn.Load()
+	if u == nil {
+		return User{}, false
+	}
+	return *u, true
+}
+
+// connected runs for each socket that connect has let in, before its first event.
+func (c *Chat) connected(ctx context.Context, s *socketio.Socket) {
+	u, ok := UserOf(s)
+	if !ok {
+		return
+	}
+	s.Join(userKey(u.ID))
+	c.presence.connect(u)
+	s.OnDisconnecting(func(reason socketio.Reason) {
+		c.typing.gone(s.ID(), u.ID, roomsOf(s))
+	})
+	s.OnDisconnect(func(reason socketio.Reason) {
+		c.presence.disconnect(u.ID)
+		c.hookDisconnect(ctx, u, s, string(reason))
+	})
+}

@@ -1,0 +1,47 @@
+package chat
+
+import (
+	"context"
+	"slices"
+)
+
+// table is everything that can be asked of the chat. Each part of it stands beside the code that it is about.
+func (c *Chat) table() []*operation {
+	return slices.Concat(
+		c.userOperations(),
+		c.roomOperations(),
+		c.joinOperations(),
+		c.memberOperations(),
+		c.messageOperations(),
+		c.historyOperations(),
+		c.typingOperations(),
+	)
+}
+
+// operation returns the entry with a name, or nil.
+func (c *Chat) operation(name string) *operation {
+	for _, op := range c.operations {
+		if op.name == name {
+			return op
+		}
+	}
+	return nil
+}
+
+func (c *Chat) userOperations() []*operation {
+	return []*operation{
+		define(c.readMe, spec{
+			name: "user.me", route: "GET /me", action: ActionUserRead,
+			doc: "Says who one is.",
+		}),
+	}
+}
+
+// UserResult is the answer of operations that return a user.
+type UserResult struct {
+	User User `json:"user"`
+}
+
+func (c *Chat) readMe(_ context.Context, r *request, _ *nothing) (UserResult, error) {
+	return UserResult{r.user}, nil
+}

@@ -1,0 +1,272 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/echochat/echochat/store"
+)
+
+// Action is something that one needs a permission for. Its name is the same for events, REST and Go.
+type Action string
+
+// The actions. Those without a room are anybody's who is signed in.
+const (
+	ActionUserRead      Action = "user.read"      // see who one is
+	ActionRoomList      Action = "room.list"      // list one's own rooms, and public ones
+	ActionRoomCreate    Action = "room.create"    // create a room
+	ActionRoomRead      Action = "room.read"      // see that a room is there, and what it is called
+	ActionRoomJoin      Action = "room.join"      // become a member, or listen as one
+	ActionRoomLeave     Action = "room.leave"     // end one's own membership
+	ActionHistoryRead   Action = "history.read"   // read messages, and hear them as they come
+	ActionMemberList    Action = "member.list"    // see who the members are
+	ActionMemberAdd     Action = "member.add"     // make a member of somebody
+	ActionMemberRemove  Action = "member.remove"  // end somebody's membership
+	ActionMessageSend   Action = "message.send"   // say something
+	ActionMessageTyping Action = "message.typing" // be shown as typing
+)
+
+// standing is what somebody is in a room, each one more than the one before.
+type standing uint8
+
+const (
+	stranger  standing = iota + 1
+	invited            // to become a member
+	reader             // store.RoleReadOnly
+	member             // store.RoleMember
+	moderator          // store.RoleModerator
+	owner              // store.RoleOwner, and User.Admin wherever it is
+	nobody             // the system alone
+)
+
+// rule is a row of the table of permissions: the least standing that an action takes, by the type of the room.
+type rule struct {
+	public, private, channel, direct standing
+
+	message  bool // the action is about a message; otherwise about a room, or with no standings at all about neither
+	deleted  bool // also about a message that is deleted
+	speaks   bool // refused to who is muted
+	personal bool // about the caller's own person, which the system has none of
+}
+
+// permissions is the table: who may do what. What is not in it may nobody.
+func permissions() map[Action]rule {
+	return map[Action]rule{
+		ActionUserRead:   {personal: true},
+		ActionRoomList:   {},
+		ActionRoomCreate: {},
+
+		ActionRoomRead:      {public: stranger, private: invited, channel: stranger, direct: reader},
+		ActionRoomJoin:      {public: stranger, private: invited, channel: stranger, direct: reader, personal: true},
+		ActionRoomLeave:     {public: reader, private: reader, channel: reader, direct: reader, personal: true},
+		ActionHistoryRead:   {public: reader, private: reader, channel: reader, direct: reader},
+		ActionMemberList:    {public: reader, private: reader, channel: reader, direct: reader},
+		ActionMemberAdd:     {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionMemberRemove:  {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionMessageSend:   {public: member, private: member, channel: moderator, direct: member, speaks: true},
+		ActionMessageTyping: {public: member, private: member, channel: moderator, direct: member, speaks: true, personal: true},
+	}
+}
+
+// anywhere reports whether the action is about no room.
+func (r rule) anywhere() bool { return r.public == 0 }
+
+// least is the standing that the action takes in a room.
+func (r rule) least(t store.RoomType) standing {
+	switch t {
+	case store.RoomPublic:
+		return r.public
+	case store.RoomPrivate:
+		return r.private
+	case store.RoomChannel:
+		return r.channel
+	case store.RoomDirect:
+		return r.direct
+	default:
+		return nobody
+	}
+}
+
+// standingOf is what a user is in the room that was looked up.
+func standingOf(u User, a store.Access) standing {
+	switch {
+	case u.Admin:
+		return owner
+	case a.Banned != nil:
+		return stranger
+	case a.Member != nil:
+		return standingAs(a.Member.Role)
+	case a.Invited != nil:
+		return invited
+	default:
+		return stranger
+	}
+}
+
+// standingAs is what a role amounts to.
+func standingAs(r store.Role) standing {
+	switch r {
+	case store.RoleOwner:
+		return owner
+	case store.RoleModerator:
+		return moderator
+	case store.RoleMember:
+		return member
+	default:
+		return reader
+	}
+}
+
+// AuthRequest is a question to the app's Authorizer.
+type AuthRequest struct {
+	User    User
+	Action  Action
+	Room    Room    // zero for actions that are about no room
+	Member  *Member // the user's membership in the room, or nil
+	Allowed bool    // what the table of permissions says
+}
+
+// Authorizer decides who may do what in place of the table of permissions, see WithAuthorizer.
+type Authorizer func(ctx context.Context, r AuthRequest) (bool, error)
+
+// target is what an operation is about: a room, a message, or neither.
+type target struct{ roomID, messageID string }
+
+// permit says whether the caller may do something to a room or a message, from what the database says at this moment, and
+// returns what it says. It alone decides, for events, REST and Go alike. Something that the caller may not see is answered
+// like something that is not there.
+func (c *Chat) permit(ctx context.Context, who caller, action Action, t target) (store.Access, error) {
+	return c.permitOn(ctx, who, action, "", t)
+}
+
+// permitOn is permit with another action, if others is one, where the message is somebody else's.
+func (c *Chat) permitOn(ctx context.Context, who caller, action, others Action, t target) (store.Access, error) {
+	row, ok := c.rules[action]
+	if !ok || who.system && row.personal {
+		return store.Access{}, Forbidden("This is not allowed.")
+	}
+	if row.anywhere() {
+		return store.Access{}, c.permitAnywhere(ctx, who, action)
+	}
+	if err := checkTarget(t, row.message); err != nil {
+		return store.Access{}, err
+	}
+	a, err := c.store.Access(ctx, store.AccessQuery{UserID: who.user.ID, RoomID: t.roomID, MessageID: t.messageID})
+	switch {
+	case errors.Is(err, store.ErrRoomNotFound), errors.Is(err, store.ErrMessageNotFound):
+		return store.Access{}, missing(row)
+	case err != nil:
+		return store.Access{}, c.storeError(string(action), err)
+	}
+	if others != "" && (a.Message == nil || a.Message.SenderID != who.user.ID) {
+		action, row = others, c.rules[others]
+	}
+	if !who.system {
+		if err := c.decide(ctx, who.user, action, row, a); err != nil {
+			return store.Access{}, err
+		}
+	}
+	return a, nil
+}
+
+// checkTarget refuses ids that nothing can have.
+func checkTarget(t target, message bool) error {
+	if !message || t.roomID != "" {
+		if err := checkRoomID(t.roomID); err != nil {
+			return err
+		}
+	}
+	if message && t.messageID == "" {
+		return invalid("message_id", "is missing")
+	}
+	return nil
+}
+
+// missing is the answer about what is not there.
+func missing(row rule) *Error {
+	if row.message {
+		return messageNotFound()
+	}
+	return roomNotFound()
+}
+
+// permitAnywhere is permit for an action that is about no room.
+func (c *Chat) permitAnywhere(ctx context.Context, who caller, action Action) error {
+	if who.system {
+		return nil
+	}
+	allowed, err := c.ask(ctx, AuthRequest{User: who.user, Action: action, Allowed: true})
+	if err == nil && !allowed {
+		err = Forbidden("You may not do this.")
+	}
+	return err
+}
+
+// decide says whether a user may do something, and if not, as much of the reason as the user may know.
+func (c *Chat) decide(ctx context.Context, u User, action Action, row rule, a store.Access) error {
+	banned := a.Banned != nil && !u.Admin
+	allowed, err := c.allowed(ctx, u, action, a)
+	if allowed && err == nil && !banned {
+		if row.speaks && a.Muted != nil && !u.Admin {
+			return sanctioned(CodeMuted, "You are muted.", a.Muted)
+		}
+		return nil
+	}
+	least := row.least(a.Room.Type)
+	seen, seenErr := false, error(nil)
+	if action != ActionRoomRead {
+		seen, seenErr = c.allowed(ctx, u, ActionRoomRead, a)
+	} else if banned {
+		seen = allowed && err == nil
+	}
+	outside := standingOf(u, a) < reader
+	switch {
+	case !seen || seenErr != nil, row.message && outside:
+		return missing(row)
+	case banned:
+		return sanctioned(CodeBanned, "You are banned from this room.", a.Banned)
+	case err != nil:
+		return err
+	case outside && least >= reader && least < nobody:
+		return notAMember()
+	default:
+		return Forbidden("You may not do this here.")
+	}
+}
+
+// allowed asks the table, and then the app's Authorizer.
+func (c *Chat) allowed(ctx context.Context, u User, action Action, a store.Access) (bool, error) {
+	r := AuthRequest{User: u, Action: action, Allowed: standingOf(u, a) >= c.rules[action].least(a.Room.Type)}
+	if c.cfg.authorizer == nil {
+		return r.Allowed, nil
+	}
+	r.Room = roomOf(a.Room)
+	if a.Member != nil {
+		m := c.memberOf(*a.Member)
+		m.User = u
+		r.Member = &m
+	}
+	return c.ask(ctx, r)
+}
+
+// ask calls the app's Authorizer, if there is one.
+func (c *Chat) ask(ctx context.Context, r AuthRequest) (allowed bool, err error) {
+	if c.cfg.authorizer == nil {
+		return r.Allowed, nil
+	}
+	err = c.guard("authorizer", CodeInternal, func() error {
+		allowed, err = c.cfg.authorizer(ctx, r)
+		return err
+	})
+	return allowed && err == nil, err
+}
+
+// sanctioned refuses because of a mute or a ban, and says for how long it will.
+func sanctioned(code Code, message string, s *store.Sanction) *Error {
+	e := NewError(code, message)
+	if s.Until != 0 {
+		e.RetryAfter = max(time.Until(s.Until.Time()), 0)
+	}
+	return e
+}
