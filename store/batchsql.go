@@ -20,7 +20,7 @@ func newBatchSQL(d migrations.Dialect) batchSQL {
 	s := batchSQL{arrays: d == migrations.Postgres}
 	for i := range s.lock {
 		n := 1 << i
-		list, order, value := " WHERE id IN (?"+strings.Repeat(", ?", n-1)+")", " ORDER BY id FOR UPDATE", "?"
+		list, order, value := " WHERE id IN (?"+strings.Repeat(", ?", n-1)+")", " AND deleted_at = 0 ORDER BY id FOR UPDATE", "?"
 		switch d {
 		case migrations.Postgres:
 			s.lock[i] = "SELECT id, last_seq, last_message_at FROM chat_rooms WHERE id = ANY ($1::text[])" + order
@@ -31,7 +31,7 @@ func newBatchSQL(d migrations.Dialect) batchSQL {
 			// As text, "a" and "Á" would be one: MariaDB keeps the answers of a subquery by its values, compared by collation.
 			value = "CAST(? AS BINARY)"
 		case migrations.SQLite: // the transaction holds the lock on the whole file
-			order = ""
+			order = " AND deleted_at = 0"
 		}
 		s.lock[i] = "SELECT id, last_seq, last_message_at FROM chat_rooms" + list + order
 		s.lookUp[i] = lookUp + rows(n, value) + " v"

@@ -218,7 +218,7 @@ func (q HistoryQuery) around(tx *gorm.DB, seq int64) (Page, error) {
 
 // scope selects messages on one side of a place in the room, in the order of the index on (room_id, seq).
 func (q HistoryQuery) scope(tx *gorm.DB, side string, seq int64, order string) *gorm.DB {
-	return tx.Where("room_id = ? AND "+side, q.RoomID, seq).Order(order)
+	return tx.Where("room_id = ? AND "+side+" AND "+roomExists, q.RoomID, seq, q.RoomID).Order(order)
 }
 
 // exists reports whether a query finds a row.

@@ -168,7 +168,7 @@ func (s *Store) Members(ctx context.Context, q MemberQuery) (MemberPage, error) 
 
 // scope selects one member more than a page holds, which tells whether there is a next page.
 func (q MemberQuery) scope(tx *gorm.DB) *gorm.DB {
-	return tx.Where("room_id = ? AND user_id > ?", q.RoomID, q.After).Order("user_id").Limit(q.Limit + 1)
+	return tx.Where("room_id = ? AND user_id > ? AND "+roomExists, q.RoomID, q.After, q.RoomID).Order("user_id").Limit(q.Limit + 1)
 }
 
 func member(tx *gorm.DB, roomID, userID string) (Member, error) {
@@ -176,7 +176,7 @@ func member(tx *gorm.DB, roomID, userID string) (Member, error) {
 		return Member{}, ErrNotMember
 	}
 	var m Member
-	err := tx.Take(&m, "room_id = ? AND user_id = ?", roomID, userID).Error
+	err := tx.Take(&m, "room_id = ? AND user_id = ? AND "+roomExists, roomID, userID, roomID).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return Member{}, ErrNotMember
 	}

@@ -182,7 +182,7 @@ func (s *Store) message(ctx context.Context, op, where string, ids ...string) (m
 			return ErrMessageNotFound
 		}
 		page := make([]Message, 0, 1)
-		if err := tx.Where(where, args...).Limit(1).Find(&page).Error; err != nil {
+		if err := tx.Where(where, args...).Where(inRoom).Limit(1).Find(&page).Error; err != nil {
 			return err
 		}
 		if len(page) == 0 {

@@ -17,7 +17,7 @@ import (
 
 // tables are those that grow with the chat.
 var tables = []string{
-	"chat_messages", "chat_rooms", "chat_members", "chat_users", "chat_invitations", "chat_sanctions",
+	"chat_messages", "chat_rooms", "chat_members", "chat_users", "chat_invitations", "chat_sanctions", "chat_flags", "chat_audit",
 }
 
 // fill puts n messages into the room "general", a power of ten, past the store, and lets the database look at its tables.
@@ -43,11 +43,31 @@ func fill(t testing.TB, d storetest.Database, n int) {
 		require.NoError(t, db.Exec(statement).Error)
 	}
 	for _, table := range tables {
-		analyze := "ANALYZE " + table
-		if d.Dialect == migrations.MySQL {
-			analyze = "ANALYZE TABLE " + table
-		}
-		require.NoError(t, db.Exec(analyze).Error)
+		analyze(t, d, db, table)
+	}
+}
+
+func analyze(t testing.TB, d storetest.Database, db *gorm.DB, table string) {
+	t.Helper()
+	statement := "ANALYZE " + table
+	if d.Dialect == migrations.MySQL {
+		statement = "ANALYZE TABLE " + table
+	}
+	require.NoError(t, db.Exec(statement).Error)
+}
+
+// populate puts rows into the tables that are small in most chats, for the databases that read a small table whole.
+func populate(t *testing.T, d storetest.Database, db *gorm.DB) {
+	t.Helper()
+	for table, row := range map[string]string{
+		"chat_invitations (room_id, user_id, role, invited_by, created_at)":                                       "room_id, id, 'member', '', 0",
+		"chat_sanctions (user_id, kind, room_id, set_by, reason, until, created_at)":                              "id, 'mute', room_id, '', '', 0, 0",
+		"chat_flags (id, message_id, room_id, user_id, reason, created_at, resolved_at, resolved_by, resolution)": "id, id, room_id, 'ann', '', 0, seq % 2, '', ''",
+		"chat_audit (id, actor_id, action, room_id, user_id, message_id, details, created_at)":                    "id, 'ann', 'x', room_id, '', '', '', 0",
+	} {
+		name, _, _ := strings.Cut(table, " ")
+		require.NoError(t, db.Exec("INSERT INTO "+table+" SELECT "+row+" FROM chat_messages").Error)
+		analyze(t, d, db, name)
 	}
 }
 
@@ -69,16 +89,20 @@ func TestPlans(t *testing.T) {
 		}
 		fill(t, d, 10_000)
 		db := d.GORM(t)
+		populate(t, d, db)
 		for name, s := range store.Statements(st) {
 			plan := explain(t, d, db, s)
 			for _, table := range tables {
 				require.NotContains(t, plan, "SCAN "+table, "%s: %s", name, plan)
-				if d.Dialect == migrations.Postgres && table != "chat_messages" {
+				if d.Dialect == migrations.Postgres && (table == "chat_rooms" || table == "chat_members" || table == "chat_users") {
 					continue // small enough here to be read whole
 				}
 				require.NotContains(t, plan, "Seq Scan on "+table, "%s: %s", name, plan)
 			}
-			for _, word := range []string{"TEMP B-TREE FOR ORDER BY", "filesort", "Sort Key: seq", "Sort Key: chat_messages"} {
+			for _, word := range []string{"TEMP B-TREE FOR ORDER BY", "filesort", "Sort Key"} {
+				if strings.Contains(plan, "Seq Scan on chat_rooms") {
+					continue // small enough here to be read and sorted whole
+				}
 				require.NotContains(t, plan, word, "%s: %s", name, plan)
 			}
 			if strings.Contains(s.SQL, "chat_messages") {
@@ -132,7 +156,7 @@ func TestSchemaMatchesStructs(t *testing.T) {
 		d.Store(t)
 		db := d.GORM(t)
 		names := schema.NamingStrategy{TablePrefix: "chat_"}
-		for _, model := range []any{&store.User{}, &store.Room{}, &store.Member{}, &store.Message{}, &store.Invitation{}, &store.Sanction{}, &store.Audit{}} {
+		for _, model := range []any{&store.User{}, &store.Room{}, &store.Member{}, &store.Message{}, &store.Invitation{}, &store.Sanction{}, &store.Flag{}, &store.Audit{}} {
 			s, err := schema.Parse(model, &sync.Map{}, names)
 			require.NoError(t, err)
 			var want, got []string

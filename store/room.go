@@ -139,6 +139,12 @@ func (s *Store) Room(ctx context.Context, id string) (Room, error) {
 	return room, err
 }
 
+// roomExists is true for the id of a room that is not deleted, inRoom for a message in such a room. No database makes a join of them.
+const (
+	roomExists = "(SELECT r.deleted_at FROM chat_rooms r WHERE r.id = ?) = 0"
+	inRoom     = "(SELECT r.deleted_at FROM chat_rooms r WHERE r.id = chat_messages.room_id) = 0"
+)
+
 // RoomQuery selects rooms. The zero value selects all of them.
 type RoomQuery struct {
 	MemberID string   // Only rooms this user is a member of.

@@ -27,6 +27,7 @@ type Store struct {
 	read    *gorm.DB // on SQLite connections that cannot write
 	files   *files   // nil on a server
 	writer  *writer
+	purger  *purger
 
 	gate   sync.RWMutex // held for reading while an operation begins
 	closed bool
@@ -37,6 +38,8 @@ type Store struct {
 func (s *Store) start(pool *sql.DB, c config) {
 	s.writer = newWriter(s.write, pool, s.dialect, c, s.files)
 	go s.writer.run()
+	s.purger = newPurger(s)
+	s.purger.start()
 }
 
 // Close stores what has been accepted by Append, delivers it to OnCommit, and closes the connections that the store opened; the
@@ -46,6 +49,7 @@ func (s *Store) Close() error {
 		s.gate.Lock() // waits for Appends that are entering the queue
 		s.closed = true
 		s.gate.Unlock()
+		s.purger.close()
 		s.writer.stop()
 		s.err = s.files.close()
 	})
@@ -152,6 +156,11 @@ func pause(ctx context.Context, attempt int) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false
 	}
+	return sleep(ctx, d)
+}
+
+// sleep waits, and reports false when ctx has ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
