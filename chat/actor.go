@@ -27,15 +27,24 @@ func call[Out, In any](ctx context.Context, a *Actor, name string, in In) (out O
 	if a.err != nil {
 		return out, a.err
 	}
-	op := a.c.operation(name)
-	if op == nil {
+	op, ok := a.c.byName[name]
+	if !ok {
 		return out, a.c.internal(fmt.Errorf("there is no operation %s", name))
 	}
-	r := &request{caller: a.caller, op: op}
-	answer, err := a.c.perform(ctx, r, &in)
-	_ = a.c.settle(ctx, r) // logged; what has happened stands
+	answer, err := a.do(ctx, op, &in)
 	if err != nil {
-		return out, a.c.errorOf(err)
+		return out, err
 	}
 	return answer.(Out), nil
+}
+
+// do runs an operation. The error is an *Error.
+func (a *Actor) do(ctx context.Context, op *operation, in any) (any, error) {
+	r := &request{caller: a.caller, op: op}
+	out, err := a.c.perform(ctx, r, in)
+	_ = a.c.settle(ctx, r) // logged; what has happened stands
+	if err != nil {
+		return nil, a.c.errorOf(err)
+	}
+	return out, nil
 }

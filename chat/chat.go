@@ -28,7 +28,8 @@ type Chat struct {
 	routes   routes
 
 	operations []*operation
-	rules      map[Action]rule
+	byName     map[string]*operation
+	rules      map[Action]rule // who may do what
 
 	advised sync.Map // what the operator was told, once each
 
@@ -50,6 +51,10 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 	}
 	c := &Chat{cfg: cfg, log: cfg.logger, store: st, idle: make(chan struct{})}
 	c.operations, c.rules = c.table(), permissions()
+	c.byName = make(map[string]*operation, len(c.operations))
+	for _, op := range c.operations {
+		c.byName[op.name] = op
+	}
 	c.presence = newPresence(cfg.presenceGrace, c.announcePresence)
 	c.typing = newTyping(cfg.typingExpiry, c.announceStopped)
 	if c.server, err = socketio.New(c.transport()...); err != nil {

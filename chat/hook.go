@@ -41,6 +41,9 @@ func (c *Chat) guard(what string, otherwise Code, run func() error) (err error) 
 	switch {
 	case ok:
 		return own
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		c.log.Warn("chat: code of the app did not answer in time", "in", what)
+		return NewError(CodeServerBusy, "The server is busy; please try again.")
 	case otherwise == CodeInternal:
 		return c.internal(fmt.Errorf("%s: %w", what, err))
 	default:

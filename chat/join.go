@@ -114,7 +114,7 @@ func roomsOf(s *socketio.Socket) []string {
 // enter makes the caller a member of the room; of a member it remembers a name that has changed.
 func (c *Chat) enter(ctx context.Context, r *request, roomID string) error {
 	if r.access.Room.ID == "" {
-		if !c.cfg.openRooms {
+		if !c.cfg.openRooms || strings.HasPrefix(roomID, directPrefix) {
 			return roomNotFound()
 		}
 		_, err := c.newRoom(ctx, NewRoom{ID: roomID, Type: store.RoomPublic, Name: roomID, Creator: r.user})

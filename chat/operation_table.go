@@ -18,16 +18,6 @@ func (c *Chat) table() []*operation {
 	)
 }
 
-// operation returns the entry with a name, or nil.
-func (c *Chat) operation(name string) *operation {
-	for _, op := range c.operations {
-		if op.name == name {
-			return op
-		}
-	}
-	return nil
-}
-
 func (c *Chat) userOperations() []*operation {
 	return []*operation{
 		define(c.readMe, spec{

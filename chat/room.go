@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -157,7 +158,7 @@ func (c *Chat) createRoom(ctx context.Context, r *request, in *NewRoom) (RoomRes
 	if e, ok := asError(err); ok && e.Code == CodeConflict && !r.system {
 		// Of a room that is hidden, or was deleted, one hears no more than that the id is not to be had.
 		if _, hidden := c.permit(ctx, r.caller, ActionRoomRead, target{roomID: n.ID}); hidden != nil {
-			return RoomResult{}, Forbidden("You may not use this id.")
+			return RoomResult{}, unusableID()
 		}
 	}
 	return RoomResult{room}, err
@@ -196,6 +197,9 @@ const (
 	maxRoomMetadataBytes = 16 << 10
 )
 
+// directPrefix begins the ids of direct rooms, which nobody chooses.
+const directPrefix = "dm-"
+
 // checkRoomID says whether id can be a room's at all: 1 to 64 of a-z 0-9 . _ -
 func checkRoomID(id string) error {
 	if id == "" {
@@ -213,10 +217,16 @@ func checkRoomID(id string) error {
 	return nil
 }
 
+// unusableID refuses an id without a word about whether there is a room of that id.
+func unusableID() *Error { return Forbidden("You may not use this id.") }
+
 func checkNewRoom(n *NewRoom) error {
 	if n.ID != "" {
 		if err := checkRoomID(n.ID); err != nil {
 			return err
+		}
+		if strings.HasPrefix(n.ID, directPrefix) {
+			return unusableID()
 		}
 	}
 	switch n.Type {
