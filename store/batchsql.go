@@ -34,7 +34,7 @@ func newBatchSQL(d migrations.Dialect) batchSQL {
 			order = " AND deleted_at = 0"
 		}
 		s.lock[i] = "SELECT id, last_seq, last_message_at FROM chat_rooms" + list + order
-		s.lookUp[i] = lookUp + rows(n, value) + " v"
+		s.lookUp[i] = lookUp + valuesTable(n, "room_id", value, "user_id", value, "client_id", value) + " v"
 		s.advance[i] = "UPDATE chat_rooms SET last_seq = last_seq + ?, last_message_at = ?" + list
 	}
 	return s
@@ -47,12 +47,17 @@ const lookUp = "SELECT v.i," +
 	" (SELECT e.id FROM chat_messages e WHERE e.room_id = v.room_id AND e.sender_id = v.user_id AND e.client_id = v.client_id)" +
 	" FROM "
 
-// rows is a table of n requests, in words that all databases have in common.
-func rows(n int, value string) string {
+// valuesTable is a table of n rows, in words that all databases have in common: their number i, and columns given as name and value.
+func valuesTable(n int, columns ...string) string {
+	var first, others strings.Builder
+	for i := 0; i < len(columns); i += 2 {
+		first.WriteString(", " + columns[i+1] + " AS " + columns[i])
+		others.WriteString(", " + columns[i+1])
+	}
 	var q strings.Builder
-	q.WriteString("(SELECT 1 AS i, " + value + " AS room_id, " + value + " AS user_id, " + value + " AS client_id")
+	q.WriteString("(SELECT 1 AS i" + first.String())
 	for i := 2; i <= n; i++ {
-		q.WriteString(" UNION ALL SELECT " + strconv.Itoa(i) + strings.Repeat(", "+value, 3))
+		q.WriteString(" UNION ALL SELECT " + strconv.Itoa(i) + others.String())
 	}
 	q.WriteString(")")
 	return q.String()

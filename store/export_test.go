@@ -1,6 +1,10 @@
 package store
 
-import "gorm.io/gorm"
+import (
+	"fmt"
+
+	"gorm.io/gorm"
+)
 
 // Statement is one that the store runs, with values.
 type Statement struct {
@@ -16,6 +20,11 @@ func Statements(s *Store) map[string]Statement {
 	batch := make([]*request, 64)
 	for i := range batch {
 		batch[i] = &request{msg: Message{RoomID: "general", SenderID: "ann", ClientID: "c"}}
+	}
+	keys, moves := make([]memberKey, 64), make([]move, 64)
+	for i := range keys {
+		keys[i] = memberKey{"general", fmt.Sprint("user-", i)}
+		moves[i] = move{keys[i], 5000}
 	}
 	sql := &s.writer.sql
 	return map[string]Statement{
@@ -40,6 +49,13 @@ func Statements(s *Store) map[string]Statement {
 		"audit log":        built(AuditQuery{Before: "a50", Limit: 50}.scope(dry).Find(&[]Audit{})),
 		"audit of a room":  built(AuditQuery{RoomID: "general", Limit: 50}.scope(dry).Find(&[]Audit{})),
 		"rooms to purge":   built(purgeable(dry).Pluck("id", &[]string{})),
+		"rooms of user":    built(UserRoomQuery{UserID: "ann", Limit: 50}.scope(dry, userRoomCursor{5, "r"}).Scan(&[]userRoomRow{})),
+		"last messages":    built(lastMessagesOf(dry, []string{"general", "room-1"}).Find(&[]Message{})),
+		"unread mentions":  built(unreadMentionsOf(dry, "ann", []string{"general", "room-1"}).Scan(&[]Unread{})),
+		"unread":           built(unreadOf(dry, "ann").Scan(&Unread{})),
+		"read states":      {of(s.marker.sql.state, 64), s.marker.sql.keys(keys)},
+		"read positions":   {of(s.marker.sql.move, 64), s.marker.sql.moves(moves)},
+		"last seen":        built(dry.Model(&User{}).Where("id IN ? AND last_seen_at < ?", []string{"ann", "bob"}, 5).UpdateColumn("last_seen_at", 5)),
 		"users":            built(dry.Find(&[]User{}, "id IN ?", []string{"ann", "bob"})),
 		"lock rooms":       {of(sql.lock, 4), sql.list([]string{"a", "b", "c", "d"})},
 		"look up a batch":  {of(sql.lookUp, 64), sql.table(batch)},

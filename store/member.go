@@ -135,7 +135,11 @@ type MemberPage struct {
 
 // Members returns a page of a room's members. A room that does not exist has none.
 func (s *Store) Members(ctx context.Context, q MemberQuery) (MemberPage, error) {
-	const op = "members"
+	return s.members(ctx, "members", q, func(tx *gorm.DB) *gorm.DB { return tx })
+}
+
+// members returns a page of those members that are among what narrow leaves.
+func (s *Store) members(ctx context.Context, op string, q MemberQuery, narrow func(*gorm.DB) *gorm.DB) (MemberPage, error) {
 	n, err := limit(q.Limit)
 	if err != nil {
 		return MemberPage{}, wrap(op, err)
@@ -146,7 +150,7 @@ func (s *Store) Members(ctx context.Context, q MemberQuery) (MemberPage, error) 
 		if !findable(q.RoomID, q.After) {
 			return nil
 		}
-		if err := q.scope(tx).Find(&page.Members).Error; err != nil {
+		if err := q.scope(narrow(tx)).Find(&page.Members).Error; err != nil {
 			return err
 		}
 		if len(page.Members) > n {

@@ -46,7 +46,7 @@ func (s *Store) DeleteRoom(ctx context.Context, id string, audit ...Audit) (room
 	if err != nil {
 		return Room{}, err
 	}
-	s.purger.wakeUp()
+	signal(s.purger.wake)
 	return room, nil
 }
 
@@ -65,20 +65,13 @@ func newPurger(s *Store) *purger { return &purger{store: s, wake: make(chan stru
 func (p *purger) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stop = cancel
-	p.wakeUp()
+	signal(p.wake)
 	p.done.Go(func() { p.run(ctx) })
 }
 
 func (p *purger) close() {
 	p.stop()
 	p.done.Wait()
-}
-
-func (p *purger) wakeUp() {
-	select {
-	case p.wake <- struct{}{}:
-	default: // it is about to look
-	}
 }
 
 func (p *purger) run(ctx context.Context) {

@@ -91,12 +91,18 @@ func (s *Store) SetNotifications(ctx context.Context, roomID, userID string, n N
 
 // memberOfLocked locks a room and returns a membership in it.
 func memberOfLocked(tx *gorm.DB, roomID, userID string) (Member, error) {
-	if _, err := lockRoom(tx, roomID); errors.Is(err, ErrRoomNotFound) {
-		return Member{}, ErrNotMember
-	} else if err != nil {
-		return Member{}, err
+	if _, err := lockRoom(tx, roomID); err != nil {
+		return Member{}, orNotMember(err)
 	}
 	return member(tx, roomID, userID)
+}
+
+// orNotMember is what a missing room is to somebody who asks for a membership in it.
+func orNotMember(err error) error {
+	if errors.Is(err, ErrRoomNotFound) {
+		return ErrNotMember
+	}
+	return err
 }
 
 func setMember(tx *gorm.DB, roomID, userID, column string, value any) error {

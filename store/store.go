@@ -27,6 +27,7 @@ type Store struct {
 	read    *gorm.DB // on SQLite connections that cannot write
 	files   *files   // nil on a server
 	writer  *writer
+	marker  *marker
 	purger  *purger
 
 	gate   sync.RWMutex // held for reading while an operation begins
@@ -37,6 +38,9 @@ type Store struct {
 
 func (s *Store) start(pool *sql.DB, c config) {
 	s.writer = newWriter(s.write, pool, s.dialect, c, s.files)
+	s.marker = newMarker(s)
+	s.marker.start()
+	s.writer.stored = s.marker.sent
 	go s.writer.run()
 	s.purger = newPurger(s)
 	s.purger.start()
@@ -51,6 +55,7 @@ func (s *Store) Close() error {
 		s.gate.Unlock()
 		s.purger.close()
 		s.writer.stop()
+		s.marker.stop()
 		s.err = s.files.close()
 	})
 	return s.err
@@ -63,6 +68,17 @@ func (s *Store) enter() error {
 	if s.closed {
 		return ErrClosed
 	}
+	return nil
+}
+
+// entering runs fn, which does not wait, unless the store is closed; Close waits for it.
+func (s *Store) entering(fn func()) error {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	fn()
 	return nil
 }
 

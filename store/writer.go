@@ -66,6 +66,7 @@ type writer struct {
 	queue    chan *request
 	bytes    *semaphore.Weighted // free bytes of the queue
 	handover chan []Message
+	stored   func([]Message) // gets what was committed before onCommit does; does not wait
 	onCommit atomic.Pointer[func([]Message)]
 	done     chan struct{}
 
@@ -274,6 +275,7 @@ func (w *writer) deliver(batch []Message) {
 			w.log.Error("store: OnCommit panicked", "panic", p, "stack", string(stack[:runtime.Stack(stack, false)]))
 		}
 	}()
+	w.stored(batch)
 	if fn := w.onCommit.Load(); fn != nil {
 		(*fn)(batch)
 	}
