@@ -123,7 +123,12 @@ func (e *Error) Is(target error) bool {
 }
 
 // Unwrap returns what caused the failure, for the server's own eyes, or nil.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil { // which a function of the app may return by mistake
+		return nil
+	}
+	return e.cause
+}
 
 // asError finds the *Error in err. A nil one, which a function of the app may return by mistake, does not count.
 func asError(err error) (e *Error, ok bool) {
