@@ -80,7 +80,8 @@ type Config struct {
 	// Logger receives what an operator should know. Defaults to slog.Default().
 	Logger *slog.Logger
 
-	blockingWrites bool // for tests: write as for TLS
+	blockingWrites bool          // for tests: write as for TLS
+	linger         time.Duration // for tests of busy machines: lingerTime
 }
 
 // withDefaults returns a copy of c with every unset field at its default, or an error that names the field at fault.
@@ -138,6 +139,9 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	c.Transports = slices.Clone(c.Transports)
+	if c.linger == 0 {
+		c.linger = lingerTime
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

@@ -23,8 +23,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience bounds every wait of a test for something that should happen soon.
-const patience = 10 * time.Second
+const (
+	// patience bounds every wait of a test for something that should happen soon, on a busy machine too.
+	patience = 30 * time.Second
+	// notHere stands for a timeout that is not what a test is about: whatever waited for it would outlast patience.
+	notHere = time.Hour
+)
 
 // peer is the Handler of the tests: what it is told arrives in channels.
 type peer struct {

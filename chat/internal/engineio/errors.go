@@ -106,8 +106,10 @@ func gateRefusal(err error) *ConnectionError {
 	e.Err = err
 	var answer interface{ HTTPStatus() int }
 	if errors.As(err, &answer) {
-		e.Status, e.chosen = answer.HTTPStatus(), true
 		e.Message = err.Error()
+		if status := answer.HTTPStatus(); status >= 400 && status <= 599 { // else it would be no refusal, or no status at all
+			e.Status, e.chosen = status, true
+		}
 	}
 	return e
 }
@@ -125,6 +127,7 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, e *ConnectionE
 		}
 		h.Set("Content-Type", "text/plain; charset=UTF-8")
 		h.Set("Connection", "close")
+		h.Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4: what would have been understood
 		body = []byte(e.Message)
 	} else {
 		h.Set("Content-Type", "application/json")
@@ -134,10 +137,15 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, e *ConnectionE
 		}{e.Code, e.Message})
 	}
 	srv.report(r, e)
-	if r.ContentLength != 0 { // net/http waits for a body that was not read
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
-	}
+	srv.spurn(w, r)
 	_ = srv.write(w, e.Status, body) // nothing is left to do for a client that is gone
+}
+
+// spurn limits the time that net/http takes for a body that was not read.
+func (srv *Server) spurn(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(srv.cfg.linger))
+	}
 }
 
 // report tells Config.OnError.

@@ -1,6 +1,9 @@
 package engineio
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // Opcodes and header bits of a WebSocket frame (RFC 6455, section 5.2).
 const (
@@ -76,7 +79,7 @@ func closeFrameFor(reason Reason) []byte {
 	}
 	text := string(reason)
 	if len(text) > 100 {
-		text = text[:100]
+		text = strings.ToValidUTF8(text[:100], "")
 	}
 	return closeFrame(code, text)
 }

@@ -33,24 +33,35 @@ func (s *Session) arm(now time.Duration) {
 	s.timer.Reset(max(next-now, 0))
 }
 
-// tick does what is due. It runs in the timer's goroutine, possibly early, since deadlines that move later leave the
-// timer alone.
+// tick does what is due. It runs in the timer's goroutine, possibly early: deadlines that move later leave the timer
+// alone, and it may have fired just before it was set anew.
 func (s *Session) tick() {
-	s.mu.Lock()
-	if !s.live {
-		s.mu.Unlock()
-		s.stopLingering()
-		return
-	}
-	now := s.srv.now()
-	reason := s.overdue(now)
-	if reason == "" {
-		s.arm(now)
-	}
-	s.mu.Unlock()
+	defer s.srv.recovered("Pulse.Pinged", s)
+	reason, late := s.check()
 	if reason != "" {
 		s.end(reason, endDrop)
+	} else if late {
+		s.stopLingering()
 	}
+}
+
+// check does what is due of a session that is open. It returns why that is to be closed if it is; late tells of one that
+// has ended that the time for its last poll is over.
+func (s *Session) check() (reason Reason, late bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.srv.now()
+	switch {
+	case s.live:
+		if reason = s.overdue(now); reason == "" {
+			s.arm(now)
+		}
+	case s.lingers && now < s.until:
+		s.timer.Reset(s.until - now)
+	default:
+		late = true
+	}
+	return reason, late
 }
 
 // overdue sends a ping if one is due, and returns why the session is to be closed if it is. s.mu is held.
@@ -82,6 +93,7 @@ func (s *Session) overdue(now time.Duration) Reason {
 
 // pong takes note of a pong and reports whether the session is open.
 func (s *Session) pong() bool {
+	defer s.srv.recovered("Pulse.Ponged", s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.live {

@@ -3,6 +3,7 @@ package engineio
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -70,10 +71,20 @@ func (b *bubble) openPolling() {
 func (b *bubble) get() answer             { return b.do("GET", pollQuery+"&sid="+b.sid, "") }
 func (b *bubble) post(body string) answer { return b.do("POST", pollQuery+"&sid="+b.sid, body) }
 
-// openWebSocket returns the client's end and a reader of frames from it.
+// openWebSocket opens a session and returns the client's end and a reader of frames from it.
 func (b *bubble) openWebSocket() (net.Conn, *bufio.Reader) {
+	client, reader := b.dial(wsQuery)
+	_, content, err := readFrame(reader)
+	require.NoError(b.t, err)
+	b.sid = sidOf(b.t, string(content))
+	synctest.Wait()
+	return client, reader
+}
+
+// dial does a WebSocket handshake.
+func (b *bubble) dial(query string) (net.Conn, *bufio.Reader) {
 	server, client := net.Pipe()
-	r := httptest.NewRequest("GET", "/engine.io/?"+wsQuery, nil)
+	r := httptest.NewRequest("GET", "/engine.io/?"+query, nil)
 	r.Header = http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
 		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"MDEyMzQ1Njc4OWFiY2RlZg=="},
@@ -85,10 +96,6 @@ func (b *bubble) openWebSocket() (net.Conn, *bufio.Reader) {
 		line, err = reader.ReadString('\n')
 		require.NoError(b.t, err)
 	}
-	_, content, err := readFrame(reader)
-	require.NoError(b.t, err)
-	b.sid = sidOf(b.t, string(content))
-	synctest.Wait()
 	return client, reader
 }
 
@@ -233,6 +240,31 @@ func TestLastPollDoesNotCome(t *testing.T) {
 	})
 }
 
+// A probe that takes too long is closed, and the session stays where it is.
+func TestUpgradeTimeout(t *testing.T) {
+	for _, send := range []string{"", frame(0x81, "2probe"), frame(0x81, "2probe")[:4]} {
+		t.Run(fmt.Sprintf("%q", send), func(t *testing.T) {
+			inBubble(t, Config{}, func(b *bubble) {
+				b.openPolling()
+				conn, r := b.dial(wsQuery + "&sid=" + b.sid)
+				start := time.Now()
+				go func() { _, _ = conn.Write([]byte(send)) }()
+				_, err := io.Copy(io.Discard, r)
+				require.NoError(t, err)
+				b.about(10*time.Second, time.Since(start))
+				require.Equal(t, "ok", b.post("4still here").body)
+				require.Equal(t, "still here", <-b.peer.texts)
+				conn, r = b.dial(wsQuery + "&sid=" + b.sid)
+				_, _ = conn.Write([]byte(frame(0x81, "2probe")))
+				_, content, err := readFrame(r)
+				require.NoError(t, err)
+				require.Equal(t, "3probe", string(content), "another attempt may succeed")
+				_ = conn.Close()
+			})
+		})
+	}
+}
+
 // A message may take its time, but not for ever, however it is dripped.
 func TestMessageThatIsDripped(t *testing.T) {
 	inBubble(t, Config{PingInterval: time.Hour}, func(b *bubble) {
@@ -350,3 +382,181 @@ func TestShutdownIsCutShort(t *testing.T) {
 		require.NoError(t, b.srv.Shutdown(context.Background()), "all are gone now")
 	})
 }
+
+// What a panic in a Pulse ends is its session. The heartbeat runs in a goroutine of its own, where nobody else would
+// recover it.
+func TestPulseThatPanics(t *testing.T) {
+	t.Parallel()
+	for _, when := range []string{"Pinged", "Ponged"} {
+		for _, transport := range []Transport{Polling, WebSocket} {
+			t.Run(when+" on "+string(transport), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					closed := make(chan Reason, 1)
+					srv, err := New(Config{
+						Logger:    slog.New(slog.DiscardHandler),
+						OnSession: func(*Session) Handler { return panickyPulse{when, closed} },
+					})
+					require.NoError(t, err)
+					b := &bubble{t: t, srv: srv}
+					if transport == Polling {
+						b.openPolling()
+						go func() {
+							if b.get().body == "2" {
+								b.post("3")
+							}
+						}()
+					} else {
+						conn, _ := b.openWebSocket()
+						defer conn.Close()
+						go func() { _, _ = io.Copy(io.Discard, conn) }()
+						time.Sleep(26 * time.Second)
+						_, _ = conn.Write([]byte(frame(0x81, "3")))
+					}
+					require.Equal(t, ReasonForcedClose, <-closed)
+					time.Sleep(time.Minute)
+					require.Zero(t, srv.melody.Len(), "Melody forgets the connection, too")
+					require.NoError(t, srv.Shutdown(context.Background()))
+				})
+			})
+		}
+	}
+}
+
+type panickyPulse struct {
+	when   string
+	closed chan Reason
+}
+
+func (p panickyPulse) Text([]byte)          {}
+func (p panickyPulse) Binary([]byte)        {}
+func (p panickyPulse) Closed(reason Reason) { p.closed <- reason }
+func (p panickyPulse) Pinged()              { p.panicIn("Pinged") }
+func (p panickyPulse) Ponged()              { p.panicIn("Ponged") }
+func (p panickyPulse) panicIn(when string) {
+	if p.when == when {
+		panic(when)
+	}
+}
+
+// The time that a handler takes is not time that the next message takes, of which some may have come already.
+func TestHandlerThatOutlastsTheReadTimeout(t *testing.T) {
+	inBubble(t, Config{PingInterval: time.Hour}, func(b *bubble) {
+		conn, r := b.openWebSocket()
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		release := make(chan struct{})
+		b.peer.onText = func(p *peer, data []byte) {
+			if string(data) == "block" {
+				<-release
+			}
+			p.texts <- string(data)
+		}
+		next := frame(0x81, "4next")
+		_, _ = conn.Write([]byte(frame(0x81, "4block") + next[:8]))
+		time.Sleep(10 * time.Minute)
+		release <- struct{}{}
+		time.Sleep(29 * time.Second)
+		_, _ = conn.Write([]byte(next[8:]))
+		require.Equal(t, "block", <-b.peer.texts)
+		require.Equal(t, "next", <-b.peer.texts)
+
+		_, _ = conn.Write([]byte(frame(0x81, "4x") + next[:8]))
+		b.closedAfter(30*time.Second, ReasonTransportError)
+		_ = conn.Close()
+	})
+}
+
+// A control frame may come in pieces like any other. Once it is complete there is nothing to wait for.
+func TestPingInPieces(t *testing.T) {
+	inBubble(t, Config{PingInterval: time.Hour}, func(b *bubble) {
+		conn, r := b.openWebSocket()
+		go func() { _, _ = io.Copy(io.Discard, r) }()
+		ping := frame(0x89, "ping")
+		for i := range ping {
+			_, _ = conn.Write([]byte{ping[i]})
+		}
+		synctest.Wait()
+		require.Zero(t, b.srv.inbound.used.Load())
+		time.Sleep(30 * time.Minute)
+		_, err := conn.Write([]byte(frame(0x81, "4x")))
+		require.NoError(t, err)
+		require.Equal(t, "x", <-b.peer.texts)
+
+		_, _ = conn.Write([]byte(ping[:3])) // and a part of one may not stay that for ever
+		b.closedAfter(30*time.Second, ReasonTransportError)
+		_ = conn.Close()
+	})
+}
+
+// However a session ends, its connection has a limited time to go, whatever the client still sends.
+func TestConnectionOutlivesItsSession(t *testing.T) {
+	inBubble(t, Config{PingInterval: time.Hour}, func(b *bubble) {
+		conn, _ := b.openWebSocket()
+		b.peer.session.end(ReasonTransportClose, endGone)
+		for _, part := range []string{frame(0x81, "4x")[:4], frame(0x81, "4x")[4:]} {
+			_, err := conn.Write([]byte(part))
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		start := time.Now()
+		_, err := io.Copy(io.Discard, conn)
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(start), lingerTime)
+	})
+}
+
+// The client hears nothing of a session before OnSession has returned.
+func TestOnSessionComesFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		admit := make(chan struct{})
+		srv, err := New(Config{OnSession: func(s *Session) Handler { <-admit; return newPeer(s) }})
+		require.NoError(t, err)
+		b := &bubble{t: t, srv: srv}
+		conn, r := b.dial(wsQuery)
+		defer conn.Close()
+		open := make(chan string)
+		go func() {
+			_, content, _ := readFrame(r)
+			open <- string(content)
+			_, _ = io.Copy(io.Discard, r)
+		}()
+		synctest.Wait()
+		select {
+		case early := <-open:
+			require.Fail(t, "too early", early)
+		default:
+		}
+		close(admit)
+		sidOf(t, <-open)
+		_ = conn.Close()
+		require.NoError(t, srv.Shutdown(context.Background()))
+	})
+}
+
+// A poll that came before the answer to the one before it was known to be taken gets what comes next.
+func TestPollsInQuickSuccession(t *testing.T) {
+	inBubble(t, Config{}, func(b *bubble) {
+		b.openPolling()
+		s := b.peer.session
+		taken := make(chan struct{})
+		s.Send(message("first"))
+		go b.srv.ServeHTTP(slowWriter{writer{ResponseRecorder: httptest.NewRecorder()}, taken},
+			httptest.NewRequest("GET", "/?"+pollQuery+"&sid="+b.sid, nil))
+		synctest.Wait()
+		second := make(chan answer, 1)
+		go func() { second <- b.get() }()
+		s.Send(message("second"))
+		synctest.Wait()
+		require.Empty(t, second)
+		close(taken)
+		require.Equal(t, "4second", (<-second).body)
+	})
+}
+
+// slowWriter is a ResponseWriter whose client takes its time.
+type slowWriter struct {
+	writer
+	taken chan struct{}
+}
+
+func (w slowWriter) FlushError() error { <-w.taken; return nil }

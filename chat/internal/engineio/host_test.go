@@ -199,10 +199,10 @@ func TestBehindContextTimeout(t *testing.T) {
 func TestBehindServerTimeouts(t *testing.T) {
 	t.Parallel()
 	newHost(t, 500*time.Millisecond, func(h http.Handler) http.Handler { return h }, func(s *http.Server) {
-		s.ReadTimeout = 100 * time.Millisecond
-		s.WriteTimeout = 100 * time.Millisecond
-		s.IdleTimeout = 100 * time.Millisecond
-		s.ReadHeaderTimeout = 50 * time.Millisecond
+		s.ReadTimeout = 300 * time.Millisecond
+		s.WriteTimeout = 300 * time.Millisecond
+		s.IdleTimeout = 300 * time.Millisecond
+		s.ReadHeaderTimeout = 300 * time.Millisecond
 	}).works()
 }
 

@@ -43,7 +43,7 @@ func lifecycle(t *testing.T, perKind int) {
 
 	srv, err := New(Config{
 		Logger:      slog.New(slog.DiscardHandler),
-		SendTimeout: time.Second, // a busy machine may take that long over a step
+		SendTimeout: notHere,
 		OnSession: func(s *Session) Handler {
 			opened.Add(1)
 			return counting{s, &closed}
@@ -113,7 +113,7 @@ func lifecycle(t *testing.T, perKind int) {
 		"polling, closed by the server": func(t *testing.T, ts *testServer) {
 			p := ts.openPolling(t)
 			p.post("4close")
-			require.Contains(t, p.get().body, "1")
+			require.Equal(t, "1", p.get().body)
 		},
 		"polling, closed by the server, last poll missing": func(t *testing.T, ts *testServer) {
 			ts.openPolling(t).post("4close")
@@ -359,6 +359,7 @@ func TestShutdownUnderTraffic(t *testing.T) {
 	writers(t, func(t *testing.T, cfg Config, options ...func(*httptest.Server)) {
 		const clients, messages = 30, 200
 		encrypted := len(options) > 0
+		cfg.SendTimeout, cfg.linger = notHere, notHere
 		ts := newTestServer(t, cfg, options...)
 		var wg sync.WaitGroup
 		for range clients {
@@ -425,4 +426,47 @@ func TestShutdownUnderTraffic(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// The timer may have fired just before a session ended, and its goroutine may come to run only afterwards. It must not
+// take what the session's last polls are to get.
+func TestTimerThatFiresAsTheSessionEnds(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, Config{})
+	p := ts.openPolling(t)
+	s := ts.peer(t).session
+	s.Send(message("last"))
+	s.Close(ReasonForcedClose)
+	s.tick()
+	require.Equal(t, "4last", p.get().body)
+	s.tick()
+	require.Equal(t, "1", p.get().body)
+	requireGone(t, p)
+}
+
+// A session may be ended as soon as it is admitted. When the host is told of it, the host is told of its end.
+func TestSessionThatEndsDuringItsHandshake(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		closed := make(chan Reason, 1)
+		srv, err := New(Config{OnSession: func(s *Session) Handler { return panickyPulse{closed: closed} }})
+		require.NoError(t, err)
+		s := srv.newSession(new(Handshake))
+		opened := make(chan bool, 1)
+		srv.mu.Lock() // so that the session waits to be admitted
+		go func() { opened <- s.open(nil) }()
+		eventually(t, "the open packet", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.queue.len > 0
+		})
+		s.mu.Lock() // so that it gets no further
+		srv.mu.Unlock()
+		eventually(t, "a session", func() bool { return srv.lookup(s.id) != nil })
+		s.mu.Unlock()
+		s.end(ReasonServerShutdown, endDrop)
+		require.True(t, receive(t, opened, "the end of the handshake"))
+		require.Equal(t, ReasonServerShutdown, receive(t, closed, "the close"))
+		require.NoError(t, srv.Shutdown(t.Context()))
+	}
 }

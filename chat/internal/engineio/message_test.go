@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -78,17 +79,19 @@ func TestMessageCopiesItsInput(t *testing.T) {
 func TestCloseFrame(t *testing.T) {
 	t.Parallel()
 	for reason, code := range map[Reason]uint16{
-		ReasonForcedClose:              1000,
-		ReasonPingTimeout:              1001,
-		ReasonParseError:               1002,
-		ReasonSlowClient:               1008,
-		ReasonServerShutdown:           1012,
-		Reason(repeat('x', 200)[:200]): 1000,
+		ReasonForcedClose:                      1000,
+		ReasonPingTimeout:                      1001,
+		ReasonParseError:                       1002,
+		ReasonSlowClient:                       1008,
+		ReasonServerShutdown:                   1012,
+		Reason(repeat('x', 200)[:200]):         1000,
+		Reason("xx" + strings.Repeat("€", 50)): 1000,
 	} {
 		first, content, err := readFrame(bufio.NewReader(bytes.NewReader(closeFrameFor(reason))))
 		require.NoError(t, err)
 		require.Equal(t, byte(0x88), first)
 		require.LessOrEqual(t, len(content), 125)
+		require.True(t, utf8.Valid(content[2:]), "RFC 6455, section 5.5.1")
 		require.Equal(t, code, binary.BigEndian.Uint16(content))
 		require.True(t, strings.HasPrefix(string(reason), string(content[2:])))
 	}

@@ -166,7 +166,7 @@ func (v verdict) setCORS(h http.Header) {
 }
 
 // preflight answers an OPTIONS request of an allowed origin (Fetch standard, section "CORS-preflight request").
-func (v verdict) preflight(w http.ResponseWriter, r *http.Request) {
+func (srv *Server) preflight(w http.ResponseWriter, r *http.Request, v verdict) {
 	h := w.Header()
 	v.setCORS(h)
 	h.Set("Allow", "GET, POST, OPTIONS")
@@ -177,7 +177,8 @@ func (v verdict) preflight(w http.ResponseWriter, r *http.Request) {
 		}
 		h.Set("Access-Control-Max-Age", "600")
 	}
-	w.WriteHeader(http.StatusNoContent)
+	srv.spurn(w, r)
+	_ = srv.write(w, http.StatusNoContent, nil)
 }
 
 func isHeaderListByte(c byte) bool {

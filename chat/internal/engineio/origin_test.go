@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"crypto/tls"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -192,4 +193,15 @@ func TestOriginsOnTheWire(t *testing.T) {
 	a = open.do(t, "GET", pollQuery, "", "Origin", "https://anybody.example")
 	require.Equal(t, "*", a.header.Get("Access-Control-Allow-Origin"))
 	require.Empty(t, a.header.Get("Access-Control-Allow-Credentials"), "any origin, so no cookies")
+}
+
+// A preflight with a body that does not come is not waited for.
+func TestPreflightWithABody(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, Config{})
+	c := ts.rawDial(t)
+	c.send("OPTIONS /?" + pollQuery + " HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n")
+	got, err := io.ReadAll(c.r)
+	require.NoError(t, err)
+	require.Contains(t, string(got), " 204 ")
 }

@@ -61,6 +61,9 @@ func decodePacket(raw []byte) (packetType, []byte, error) {
 		if err != nil {
 			return t, nil, errInvalidBase64
 		}
+		if n < len(data)-2 { // line breaks, which are no reason to keep memory for what they are not
+			return t, bytes.Clone(data[:n]), nil
+		}
 		return t, data[:n], nil
 	}
 	return t, nil, errPacketType

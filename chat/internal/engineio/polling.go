@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 // polling is the state of a session's HTTP long-polling. Session.mu guards it.
 type polling struct {
 	get, post bool          // a request is being served
+	writing   int           // answers to GETs that the clients are still taking
 	wake      chan struct{} // wakes the open GET; nil once the session is on WebSocket
 	release   bool          // the open or the next GET is to end with a noop, for an upgrade
 	parting   bool          // the session has ended, and the goodbye is due after what is queued
@@ -67,7 +69,6 @@ func (s *Session) poll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.polling.get, s.polling.waited = true, false
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a deadline of the host would cancel the request
 	q, err := s.await(r.Context())
 	// From here on the client may have its answer before this function returns, and may ask again.
 	s.polling.get = false
@@ -76,21 +77,27 @@ func (s *Session) poll(w http.ResponseWriter, r *http.Request) {
 	if s.live {
 		s.arm(now)
 	}
-	parting := s.polling.parting && err == nil && s.wire == nil
-	if parting {
-		s.polling.parting = false
-		s.enqueue(s.srv.goodbye)
-		s.timer.Reset(lingerTime) // the client polls again at once
-	}
-	s.mu.Unlock()
 	if err != nil {
-		s.end(ReasonTransportError, endGone)
+		s.mu.Unlock()
+		s.endPolling(ReasonTransportError, endGone)
 		return
 	}
-	if !parting {
+	s.polling.writing++
+	if s.polling.parting && s.wire == nil && s.queue.len == 0 {
+		s.polling.parting = false
+		s.enqueue(s.srv.goodbye)
+		s.linger(s.srv.cfg.linger) // the client polls again at once
+	}
+	last := !s.live && s.queue.len == 0
+	s.mu.Unlock()
+	if last {
 		s.stopLingering()
 	}
+	s.reply(w, q)
+}
 
+// reply answers a GET with q, which may be empty.
+func (s *Session) reply(w http.ResponseWriter, q queue) {
 	buf := s.srv.buffer()
 	body := (*buf)[:0]
 	for q.len > 0 {
@@ -99,14 +106,21 @@ func (s *Session) poll(w http.ResponseWriter, r *http.Request) {
 	if len(body) == 0 {
 		body = append(body, byte(packetNoop))
 	}
-	if err := s.srv.answer(w, http.StatusOK, body); err != nil {
-		s.end(ReasonTransportError, endGone)
-	}
+	err := s.srv.answer(w, http.StatusOK, body)
 	s.srv.recycle(buf, body)
+	s.mu.Lock()
+	s.polling.writing--
+	s.polling.notify()
+	s.mu.Unlock()
+	if err != nil {
+		s.endPolling(writeFailure(err), endGone)
+	}
 }
 
 // await waits until there is an answer for the open GET and takes it; an empty one means a noop. The error says that the
-// client has cancelled the request; then nothing was taken. s.mu is held, but not while waiting.
+// client has cancelled the request; then nothing was taken. While the answer to an earlier GET is still being written,
+// be it that the client does not read it, there is no other: all that a client can have the server hold is one answer
+// and a full queue. s.mu is held, but not while waiting.
 func (s *Session) await(ctx context.Context) (queue, error) {
 	var hold <-chan time.Time
 	for {
@@ -117,11 +131,12 @@ func (s *Session) await(ctx context.Context) (queue, error) {
 			canceled = !expired
 		}
 		switch {
-		case canceled:
-			return queue{}, ctx.Err()
 		case s.wire != nil:
 			return queue{}, nil // what is queued goes out there
-		case !s.live || s.queue.len > 0:
+		case canceled:
+			return queue{}, ctx.Err()
+		case s.polling.writing > 0 && !expired:
+		case s.polling.writing == 0 && (!s.live || s.queue.len > 0):
 			q := s.queue
 			s.queue, s.packets, s.bytes = queue{}, 0, 0
 			return q, nil
@@ -163,8 +178,14 @@ func (s *Session) finishPolling(how ending) {
 	if s.polling.parting || !s.polling.get {
 		s.lingers = true
 		s.srv.wg.Add(1)
-		s.timer.Reset(s.srv.cfg.SendTimeout)
+		s.linger(s.srv.cfg.SendTimeout)
 	}
+}
+
+// linger limits the wait for the next poll of a session that has ended. s.mu is held.
+func (s *Session) linger(limit time.Duration) {
+	s.until = s.srv.now() + limit
+	s.timer.Reset(limit)
 }
 
 // hurry shortens the wait for a last poll: a client that is still there polls again at once.
@@ -172,7 +193,7 @@ func (s *Session) hurry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lingers {
-		s.timer.Reset(lingerTime)
+		s.linger(min(s.srv.cfg.linger, s.until-s.srv.now()))
 	}
 }
 
@@ -185,7 +206,7 @@ func (s *Session) stopLingering() {
 		s.timer.Stop()
 		s.drop()
 		if s.probe != nil {
-			s.dropProbe(ReasonForcedClose)
+			s.dropProbe(s.ended)
 		}
 	}
 	s.mu.Unlock()
@@ -213,12 +234,12 @@ func (s *Session) post(w http.ResponseWriter, r *http.Request) {
 	s.polling.post = false
 	s.mu.Unlock()
 	if refused != nil {
-		s.end(ReasonTransportError, endDrop)
+		s.endPolling(ReasonTransportError, endDrop)
 		s.srv.refuse(w, r, refused)
 		return
 	}
 	if err := s.srv.answer(w, http.StatusOK, []byte("ok")); err != nil {
-		s.end(ReasonTransportError, endGone)
+		s.endPolling(writeFailure(err), endGone)
 	}
 }
 
@@ -238,13 +259,16 @@ func (s *Session) receivePost(w http.ResponseWriter, r *http.Request) *Connectio
 		s.end(ReasonParseError, endDrop)
 		return refusal(CodeBadRequest, "name", "PARSE_ERROR")
 	}
-	for more := true; more; {
+	for more, first := true, true; more; first = false {
 		var raw []byte
 		raw, body, more = nextPacket(body)
 		t, data, err := decodePacket(raw)
 		if err != nil {
 			s.end(ReasonParseError, endDrop)
 			return refusal(CodeBadRequest, "name", "PARSE_ERROR")
+		}
+		if t == packetMessage && !(first && !more) {
+			data = bytes.Clone(data) // or a handler that keeps a small packet would keep all of the body
 		}
 		if open := s.receive(t, data); t == packetClose {
 			return nil

@@ -271,7 +271,8 @@ func TestProtocol(t *testing.T) {
 			p := ts.openPolling(t)
 			require.Equal(t, 200, p.post("4"+strings.Repeat("x", 999)).status)
 		}},
-		{"HTTP long-polling: a body that does not come", func(t *testing.T, ts *testServer) {
+		{"HTTP long-polling: a body that does not come", func(t *testing.T, _ *testServer) {
+			ts := newTestServer(t, Config{ReadTimeout: 200 * time.Millisecond})
 			p := ts.openPolling(t)
 			c := ts.rawDial(t)
 			c.send("POST /engine.io/?" + p.query() + " HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n4he")
@@ -334,7 +335,7 @@ func TestProtocol(t *testing.T) {
 	} {
 		t.Run(rule.name, func(t *testing.T) {
 			t.Parallel()
-			rule.test(t, newTestServer(t, Config{MaxPayload: 1000, ReadTimeout: 200 * time.Millisecond}))
+			rule.test(t, newTestServer(t, Config{MaxPayload: 1000}))
 		})
 	}
 }

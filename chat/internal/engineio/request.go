@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -203,14 +204,17 @@ func (srv *Server) answer(w http.ResponseWriter, status int, body []byte) error 
 func (srv *Server) write(w http.ResponseWriter, status int, body []byte) error {
 	rc := http.NewResponseController(w)
 	_ = rc.SetWriteDeadline(time.Now().Add(srv.cfg.SendTimeout))
-	w.Header().Set("Content-Length", fmt.Sprint(len(body)))
-	w.WriteHeader(status)
-	if _, err := w.Write(body); err != nil {
-		return err
+	defer rc.SetWriteDeadline(time.Time{}) //nolint:errcheck // was supported a moment ago
+	if status != http.StatusNoContent {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
-	err := rc.Flush()
-	_ = rc.SetWriteDeadline(time.Time{})
-	return err
+	w.WriteHeader(status)
+	if len(body) > 0 {
+		if _, err := w.Write(body); err != nil {
+			return err
+		}
+	}
+	return rc.Flush()
 }
 
 // cut shortens a value from a client for the log.

@@ -3,6 +3,7 @@ package engineio
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,7 @@ func TestRefusedUpgrades(t *testing.T) {
 		require.Equal(t, c.status, a.status, c.name)
 		require.Equal(t, c.body, a.body, c.name)
 		require.Equal(t, "text/plain; charset=UTF-8", a.header.Get("Content-Type"), c.name)
+		require.Equal(t, "13", a.header.Get("Sec-WebSocket-Version"), "RFC 6455, section 4.4")
 	}
 	require.Equal(t, 1, ts.Sessions())
 }
@@ -162,6 +164,9 @@ func TestGate(t *testing.T) {
 		case "panic":
 			panic("gate")
 		}
+		if status, err := strconv.Atoi(r.URL.Query().Get("gate")); err == nil {
+			return httpError(status)
+		}
 		return nil
 	}})
 	a := ts.do(t, "GET", pollQuery+"&gate=refuse", "")
@@ -172,6 +177,12 @@ func TestGate(t *testing.T) {
 	a = ts.do(t, "GET", pollQuery+"&gate=unauthorized", "")
 	require.Equal(t, 401, a.status)
 	require.Equal(t, `{"code":4,"message":"sign in first"}`, a.body)
+
+	for _, status := range []string{"-1", "0", "99", "100", "101", "200", "204", "304", "399", "600", "1000"} {
+		a = ts.do(t, "GET", pollQuery+"&gate="+status, "")
+		require.Equal(t, 403, a.status, "%s is no refusal", status)
+		require.Equal(t, `{"code":4,"message":"sign in first"}`, a.body, status)
+	}
 
 	a = ts.do(t, "GET", pollQuery+"&gate=panic", "")
 	require.Equal(t, 403, a.status, "a gate that panics stays shut")

@@ -22,6 +22,7 @@ type frameScanner struct {
 	left   uint64 // bytes of the payload to come
 
 	fragments, empty int           // of the message under way
+	messages         int           // whose last frame has begun, and that have not been handled
 	controls         int           // pings and pongs since window
 	window           time.Duration // when counting them began
 	closed           bool          // a close frame has come
@@ -77,6 +78,7 @@ func (f *frameScanner) frame(now time.Duration) (excess string) {
 		}
 		if f.header[0]&finBit != 0 {
 			f.fragments, f.empty = 0, 0
+			f.messages++
 		}
 	}
 	return ""

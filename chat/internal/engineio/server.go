@@ -2,9 +2,11 @@ package engineio
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,7 +82,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	origin := srv.origins.check(r)
 	if r.Method == http.MethodOptions && origin.allowed {
-		origin.preflight(w, r)
+		srv.preflight(w, r, origin)
 		return
 	}
 	origin.setCORS(w.Header())
@@ -179,10 +181,7 @@ func (srv *Server) forget(s *Session) {
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.mu.Lock()
 	srv.draining = true
-	open := make([]*Session, 0, len(srv.sessions))
-	for _, s := range srv.sessions {
-		open = append(open, s)
-	}
+	open := slices.Collect(maps.Values(srv.sessions))
 	srv.mu.Unlock()
 	for _, s := range open {
 		s.end(ReasonServerShutdown, endFlush)
@@ -208,12 +207,13 @@ func (srv *Server) cutAll() {
 	srv.cutOnce.Do(func() { close(srv.cut) })
 	reading, _ := srv.melody.Sessions()
 	for _, ms := range reading {
-		wireOf(ms).cut()
+		wireOf(ms).abort()
 	}
 	srv.mu.RLock()
-	defer srv.mu.RUnlock()
-	for _, s := range srv.sessions {
-		s.timer.Reset(0) // those that wait for a last poll
+	waiting := slices.Collect(maps.Values(srv.sessions))
+	srv.mu.RUnlock()
+	for _, s := range waiting {
+		s.stopLingering()
 	}
 }
 

@@ -54,8 +54,10 @@ type Session struct {
 	handling  atomic.Int64 // Server.now() when Text or Binary was called, 0 if neither is running
 
 	mu      sync.Mutex
-	live    bool // open has admitted it and end has not ended it
-	lingers bool // ended, and the last packets wait for a poll
+	live    bool          // open has admitted it and end has not ended it
+	ended   Reason        // why it is not live any more
+	lingers bool          // ended, and the last packets wait for a poll
+	until   time.Duration // how long they do, by the server's clock
 	queue   queue
 	packets int   // in queue
 	bytes   int   // in queue, and left over from a write that is not finished
@@ -78,6 +80,9 @@ func (s *Session) open(w *wire) bool {
 	if w != nil {
 		transport = WebSocket
 	}
+	// Once admitted, the session may be ended at any time. Closed then has to wait until there is a handler to be told.
+	s.callbacks.Lock()
+	defer s.callbacks.Unlock()
 	s.mu.Lock()
 	s.live = true
 	s.wire = w
@@ -85,7 +90,11 @@ func (s *Session) open(w *wire) bool {
 	s.enqueue(s.srv.openPacket(s.id, transport))
 	s.mu.Unlock()
 	admitted := s.srv.admitSession(s)
+	if admitted {
+		s.callHost()
+	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if admitted {
 		s.wake()
 	} else {
@@ -93,17 +102,11 @@ func (s *Session) open(w *wire) bool {
 		s.timer.Stop()
 		s.drop()
 	}
-	s.mu.Unlock()
-	if admitted {
-		s.callHost()
-	}
 	return admitted
 }
 
-// callHost asks the host for the handler. Nothing may be delivered before it is known, Closed neither.
+// callHost asks the host for the handler. s.callbacks is held.
 func (s *Session) callHost() {
-	s.callbacks.Lock()
-	defer s.callbacks.Unlock()
 	defer s.srv.recovered("OnSession", s)
 	s.handler = s.srv.cfg.OnSession(s)
 	if s.handler == nil {
@@ -230,11 +233,28 @@ const (
 // end closes the session for good. Only the first call has an effect.
 func (s *Session) end(reason Reason, how ending) {
 	s.mu.Lock()
+	s.endLocked(reason, how)
+}
+
+// endPolling is end for an HTTP request that went wrong. A session that has moved to WebSocket meanwhile has nothing to
+// do with it any more.
+func (s *Session) endPolling(reason Reason, how ending) {
+	s.mu.Lock()
+	if s.wire != nil {
+		s.mu.Unlock()
+		return
+	}
+	s.endLocked(reason, how)
+}
+
+// endLocked is end with s.mu held, which it unlocks.
+func (s *Session) endLocked(reason Reason, how ending) {
 	if !s.live {
 		s.mu.Unlock()
 		return
 	}
 	s.live = false
+	s.ended = reason
 	close(s.done)
 	s.timer.Stop()
 	if how == endDrop || how == endGone && s.wire == nil {

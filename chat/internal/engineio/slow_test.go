@@ -4,12 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -74,8 +73,8 @@ func dialWith(t testing.TB, ts *testServer, encrypted bool, buffer int) *client 
 	return &client{t: t, Conn: conn}
 }
 
-// In a group of 100 under load some clients stop reading. They are closed with a reason; the others get every message in
-// order and on time; and the memory that is queued stays bounded.
+// In a group of 100 under load some clients stop reading. They are closed with a reason and hold nobody up; the others
+// get every message in order; and the memory that is queued stays bounded.
 func TestSlowReadersInAGroup(t *testing.T) {
 	writers(t, func(t *testing.T, cfg Config, options ...func(*httptest.Server)) {
 		const (
@@ -85,6 +84,7 @@ func TestSlowReadersInAGroup(t *testing.T) {
 			bound    = 200_000
 		)
 		cfg.MaxBufferBytes = bound
+		cfg.SendTimeout = notHere // whom a slow client held up would wait for as long
 		ts := newTestServer(t, cfg, append(options, smallWriteBuffers)...)
 		encrypted := len(options) > 0
 
@@ -102,7 +102,6 @@ func TestSlowReadersInAGroup(t *testing.T) {
 		}
 
 		var wg sync.WaitGroup
-		delays := make(chan time.Duration, members*messages)
 		progress := make(chan struct{}, members*messages)
 		for _, c := range clients[slow:] {
 			wg.Go(func() {
@@ -113,10 +112,6 @@ func TestSlowReadersInAGroup(t *testing.T) {
 						t.Errorf("message %d: %.20q, %v", i, data, err)
 						return
 					}
-					var sent int64
-					fields := strings.Fields(string(data))
-					sent, _ = strconv.ParseInt(fields[1], 10, 64)
-					delays <- time.Since(time.UnixMicro(sent))
 					progress <- struct{}{}
 				}
 			})
@@ -124,7 +119,7 @@ func TestSlowReadersInAGroup(t *testing.T) {
 		padding := strings.Repeat("x", 1000)
 		peak := 0
 		for i := range messages {
-			m := message(fmt.Sprintf("%d %d %s", i, time.Now().UnixMicro(), padding))
+			m := message(fmt.Sprint(i, " ", padding))
 			for _, p := range peers {
 				p.session.Send(m)
 			}
@@ -147,14 +142,6 @@ func TestSlowReadersInAGroup(t *testing.T) {
 		require.LessOrEqual(t, peak, bound)
 		require.Greater(t, peak, bound/2, "the bound was reached")
 		require.Equal(t, members-slow, ts.Sessions())
-		close(delays)
-		var all []time.Duration
-		for d := range delays {
-			all = append(all, d)
-		}
-		slices.Sort(all)
-		t.Logf("delay of the readers: median %v, 99%% %v, worst %v", all[len(all)/2], all[len(all)*99/100], all[len(all)-1])
-		require.Less(t, all[len(all)*99/100], time.Second)
 	})
 }
 
@@ -163,6 +150,7 @@ func TestReaderThatCatchesUp(t *testing.T) {
 	writers(t, func(t *testing.T, cfg Config, options ...func(*httptest.Server)) {
 		cfg.MaxBufferBytes = 64 << 20
 		cfg.MaxBufferPackets = 1 << 20
+		cfg.SendTimeout = notHere
 		ts := newTestServer(t, cfg, options...)
 		c := dialWith(t, ts, len(options) > 0, 256<<10)
 		c.read()
@@ -205,6 +193,7 @@ func TestReaderThatCatchesUp(t *testing.T) {
 // Many goroutines send to many sessions that come and go.
 func TestConcurrentSenders(t *testing.T) {
 	writers(t, func(t *testing.T, cfg Config, options ...func(*httptest.Server)) {
+		cfg.SendTimeout = notHere
 		ts := newTestServer(t, cfg, options...)
 		const sessions, senders, each = 8, 8, 200
 		var peers []*peer
@@ -278,4 +267,53 @@ func TestSendVolatileOnPolling(t *testing.T) {
 	waitPolling(t, s)
 	require.True(t, s.SendVolatile(message("now")))
 	require.Equal(t, "4now", receive(t, poll, "the poll").body)
+}
+
+// A client may ask again before the server knows that it has the answer, but what it does not read is not followed by
+// more: it can have the server hold one answer and one queue.
+func TestAnswersThatAreNotRead(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, Config{SendTimeout: notHere}, smallWriteBuffers)
+	p := ts.openPolling(t)
+	peer := ts.peer(t)
+	big := NewMessage(repeat('x', 900_000))
+	sent := 0
+	for more := true; more && sent < 10; sent++ {
+		conn, err := net.Dial("tcp", ts.http.Listener.Addr().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
+		_, err = io.WriteString(conn, "GET /?"+p.query()+" HTTP/1.1\r\nHost: test\r\n\r\n")
+		require.NoError(t, err)
+		waitPolling(t, peer.session)
+		if more = peer.session.Send(big); more {
+			eventually(t, "the answer, or what it waits for", func() bool {
+				peer.session.mu.Lock()
+				defer peer.session.mu.Unlock()
+				return !peer.session.polling.get || peer.session.polling.writing > 0
+			})
+		}
+		if sent == 1 { // the second GET waits, a third one would be an overlap
+			more = peer.session.Send(big)
+			sent++
+		}
+	}
+	require.Equal(t, 3, sent, "one is written, one is queued, and one is too many")
+	require.Equal(t, ReasonSlowClient, receive(t, peer.closed, "the close"))
+}
+
+// A client that does not take the answer to its poll is as slow as one that does not read its WebSocket.
+func TestAnswerThatIsNotTakenInTime(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, Config{SendTimeout: 500 * time.Millisecond}, smallWriteBuffers)
+	p := ts.openPolling(t)
+	peer := ts.peer(t)
+	conn, err := net.Dial("tcp", ts.http.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
+	require.True(t, peer.session.Send(NewMessage(repeat('x', 900_000))))
+	_, err = io.WriteString(conn, "GET /?"+p.query()+" HTTP/1.1\r\nHost: test\r\n\r\n")
+	require.NoError(t, err)
+	require.Equal(t, ReasonSlowClient, receive(t, peer.closed, "the close"))
 }

@@ -54,7 +54,7 @@ func (w *wire) receiveProbe(t packetType, content []byte) {
 		s.polling.notify() // a GET that is still open ends with a noop
 		if !s.live {
 			s.polling.parting = false
-			w.finish(closeFrameFor(ReasonForcedClose), endFlush)
+			w.finish(closeFrameFor(s.ended), endFlush)
 		} else if s.queue.len > 0 {
 			w.kick()
 		}

@@ -3,11 +3,14 @@ package engineio
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -128,6 +131,11 @@ func TestFailedUpgrade(t *testing.T) {
 
 			raw := ts.rawDial(t)
 			raw.handshake(wsQuery + "&sid=" + p.sid)
+			eventually(t, "the probe", func() bool {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return s.probe != nil
+			})
 			s.Send(message("during the probe"))
 			raw.send(c.send)
 			if c.code < 0 {
@@ -170,23 +178,6 @@ func TestSecondProbeIsRefused(t *testing.T) {
 	first.write("5")
 	first.write("6")
 	eventually(t, "the upgrade", func() bool { return s.Transport() == WebSocket })
-}
-
-func TestUpgradeTimeout(t *testing.T) {
-	t.Parallel()
-	for _, send := range []string{"", "2probe"} {
-		ts := newTestServer(t, Config{UpgradeTimeout: 50 * time.Millisecond})
-		p := ts.openPolling(t)
-		peer := ts.peer(t)
-		c := ts.dial(t, wsQuery+"&sid="+p.sid)
-		if send != "" {
-			c.write(send)
-			require.Equal(t, "3probe", c.read())
-		}
-		c.readClose()
-		require.Equal(t, "ok", p.post("4still here").body)
-		require.Equal(t, "still here", receive(t, peer.texts, "the message"))
-	}
 }
 
 func TestSessionThatEndsDuringAProbe(t *testing.T) {
@@ -291,4 +282,52 @@ func TestOpenGetAtTheEndOfTheUpgrade(t *testing.T) {
 	eventually(t, "the upgrade", func() bool { return s.Transport() == WebSocket })
 	s.Send(message("x"))
 	require.Equal(t, "4x", c.read())
+}
+
+// A request of the transport that the session has left fails. That is nothing to the session.
+func TestRequestThatFailsAfterTheUpgrade(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, Config{})
+	p := ts.openPolling(t)
+	peer := ts.peer(t)
+	c := ts.upgrade(t, p)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	request := func(method string, body io.Reader) (http.ResponseWriter, *http.Request) {
+		return brokenWriter{writer{ResponseRecorder: httptest.NewRecorder()}}, httptest.NewRequest(method, "/", body).WithContext(ctx)
+	}
+	// Each was admitted when the session was still on polling.
+	peer.session.poll(request("GET", nil))                                 // and cancelled
+	peer.session.reply(brokenWriter{}, queue{})                            // and answered
+	peer.session.post(request("POST", iotest.ErrReader(io.ErrNoProgress))) // and broke off
+	peer.session.post(request("POST", strings.NewReader("6")))             // and answered
+	require.Equal(t, 1, ts.Sessions())
+	c.write("4still here")
+	require.Equal(t, "still here", receive(t, peer.texts, "the message"))
+}
+
+// brokenWriter is a ResponseWriter whose client is gone.
+type brokenWriter struct{ writer }
+
+func (brokenWriter) Header() http.Header       { return http.Header{} }
+func (brokenWriter) WriteHeader(int)           {}
+func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+func (brokenWriter) FlushError() error         { return io.ErrClosedPipe }
+
+// A client that finishes its upgrade after the session has ended learns why it did.
+func TestReasonAfterTheUpgradePacket(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, Config{})
+	p := ts.openPolling(t)
+	s := ts.peer(t).session
+	c := ts.dial(t, wsQuery+"&sid="+p.sid)
+	c.write("2probe")
+	require.Equal(t, "3probe", c.read())
+	s.Send(message("last"))
+	s.end(ReasonServerShutdown, endFlush)
+	c.write("5")
+	require.Equal(t, "4last", c.read())
+	code, reason := c.readClose()
+	require.Equal(t, 1012, code)
+	require.Equal(t, "server shutting down", reason)
 }

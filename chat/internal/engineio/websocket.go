@@ -48,9 +48,22 @@ func (srv *Server) newMelody() *melody.Melody {
 		defer srv.recovered("connect", w.session)
 		w.connected()
 	})
-	m.HandleMessage(func(ms *melody.Session, data []byte) { wireOf(ms).receiveText(data) })
-	m.HandleMessageBinary(func(ms *melody.Session, data []byte) { wireOf(ms).receiveBinary(data) })
-	m.HandleError(func(ms *melody.Session, err error) { wireOf(ms).failed(err) })
+	// A panic must not pass through Melody, which would keep the connection in its hub, and a goroutine for it.
+	receiver := func(receive func(*wire, []byte)) func(*melody.Session, []byte) {
+		return func(ms *melody.Session, data []byte) {
+			w := wireOf(ms)
+			defer srv.recovered("message", w.session)
+			defer w.handled()
+			receive(w, data)
+		}
+	}
+	m.HandleMessage(receiver((*wire).receiveText))
+	m.HandleMessageBinary(receiver((*wire).receiveBinary))
+	m.HandleError(func(ms *melody.Session, err error) {
+		w := wireOf(ms)
+		defer srv.recovered("error", w.session)
+		w.failed(err)
+	})
 	return m
 }
 
@@ -127,14 +140,19 @@ func (srv *Server) logHandshake(err error) {
 
 // served cleans up after a connection. Most of it is left to do only if there was a panic.
 func (w *wire) served() {
-	defer w.session.srv.wg.Done()
+	s := w.session
+	defer s.srv.wg.Done()
 	if p := recover(); p != nil {
-		w.session.srv.panicked("WebSocket", p, w.session)
+		s.srv.panicked("WebSocket", p, s)
 	}
-	w.session.srv.inbound.give(w.settle())
+	s.srv.inbound.give(w.held)
 	w.cut()
 	if w.upgraded {
-		w.session.stopLingering() // it may have ended while the client was on its way here
+		s.end(ReasonTransportError, endGone)
+		s.stopLingering() // it may have ended while the client was on its way here
+		s.mu.Lock()
+		s.drop() // somebody may keep the session
+		s.mu.Unlock()
 	}
 }
 
@@ -170,7 +188,6 @@ func (w *wire) connected() {
 
 // receiveText handles a text message: one packet.
 func (w *wire) receiveText(data []byte) {
-	defer w.session.srv.inbound.give(w.settle())
 	s := w.session
 	if !validText(data) {
 		w.misused(closeInvalidData, "invalid text")
@@ -191,7 +208,6 @@ func (w *wire) receiveText(data []byte) {
 
 // receiveBinary handles a binary message, which is a message packet without a type.
 func (w *wire) receiveBinary(data []byte) {
-	defer w.session.srv.inbound.give(w.settle())
 	if !w.upgraded {
 		w.receiveProbe(packetBinary, data)
 		return

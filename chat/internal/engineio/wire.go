@@ -57,7 +57,7 @@ func newWire(conn net.Conn, s *Session, opens bool) *wire {
 	w := &wire{
 		Conn:     conn,
 		session:  s,
-		shard:    &srv.shards[int(srv.next.Add(1))%len(srv.shards)],
+		shard:    &srv.shards[srv.next.Add(1)%uint32(len(srv.shards))],
 		opens:    opens,
 		upgraded: opens,
 	}
@@ -89,6 +89,9 @@ func (w *wire) watch(p []byte) error {
 		return errors.New("engineio: " + excess)
 	}
 	if !w.frames.incomplete() {
+		if w.frames.messages == 0 { // pings and pongs alone, of which nobody is told
+			w.settle()
+		}
 		return nil
 	}
 	if !srv.inbound.take(int64(len(p))) {
@@ -102,18 +105,25 @@ func (w *wire) watch(p []byte) error {
 	return nil
 }
 
-// settle ends the account of a message that is complete. It returns what is to be given back to the budget.
-func (w *wire) settle() int64 {
-	held := w.held
+// handled runs when a message has been handled.
+func (w *wire) handled() {
+	w.frames.messages--
+	w.settle()
+}
+
+// settle gives back to the budget what has been handled. Should the next message have begun, its time starts now: while
+// this one was handled, nothing was read.
+func (w *wire) settle() {
+	srv := w.session.srv
+	srv.inbound.give(w.held)
 	w.held = 0
-	if w.patience > 0 && w.upgraded {
-		if w.frames.incomplete() { // the next message has begun
-			w.setPatience(w.session.srv.cfg.ReadTimeout)
-		} else {
-			w.setPatience(0)
-		}
+	switch {
+	case !w.upgraded: // the probe has its own time
+	case w.frames.incomplete():
+		w.setPatience(srv.cfg.ReadTimeout)
+	case w.patience > 0:
+		w.setPatience(0)
 	}
-	return held
 }
 
 // setPatience limits the time for what is read next, unless the connection is closing and has its limit.
@@ -121,7 +131,7 @@ func (w *wire) setPatience(d time.Duration) {
 	w.patience = d
 	w.session.mu.Lock()
 	defer w.session.mu.Unlock()
-	if w.closing != nil {
+	if w.closing != nil || w.until > 0 {
 		return
 	}
 	var deadline time.Time
@@ -202,7 +212,7 @@ func (w *wire) finish(frame []byte, how ending) {
 	if w.closing == nil && how != endGone {
 		w.closing = frame
 	}
-	limit := lingerTime
+	limit := w.session.srv.cfg.linger
 	if how == endFlush {
 		limit = w.session.srv.cfg.SendTimeout
 	}
@@ -254,7 +264,7 @@ func (w *wire) Close() error {
 		w.flushed = flushed
 		w.kick()
 	}
-	wait := max(w.until-s.srv.now(), lingerTime)
+	wait := max(w.until-s.srv.now(), s.srv.cfg.linger)
 	s.mu.Unlock()
 	_ = w.Conn.SetReadDeadline(time.Unix(1, 0)) // unblocks a reader, should Melody's pump be the one to close
 	if flushed != nil {
@@ -280,7 +290,7 @@ func (w *wire) linger() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	_ = w.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+	_ = w.Conn.SetReadDeadline(time.Now().Add(w.session.srv.cfg.linger))
 	var sink [512]byte
 	for {
 		if _, err := w.Conn.Read(sink[:]); err != nil {
@@ -300,15 +310,28 @@ func (w *wire) cut() {
 // reset closes the connection at once and has the kernel forget what the client has not taken. Session.mu is held, so
 // this must not wait; TLS would, for its own goodbye, and is therefore closed beneath.
 func (w *wire) reset() {
-	conn := w.Conn
-	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = wrapped.NetConn()
-	}
+	conn := w.beneath()
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
 	w.die()
 	_ = conn.Close()
+}
+
+// abort closes the connection at once, without a goodbye of TLS either.
+func (w *wire) abort() {
+	w.session.mu.Lock()
+	defer w.session.mu.Unlock()
+	w.die()
+	_ = w.beneath().Close()
+}
+
+// beneath returns the connection under TLS.
+func (w *wire) beneath() net.Conn {
+	if wrapped, ok := w.Conn.(interface{ NetConn() net.Conn }); ok {
+		return wrapped.NetConn()
+	}
+	return w.Conn
 }
 
 // die marks the connection as closed for writing. Session.mu is held.
@@ -329,22 +352,26 @@ func (w *wire) settled() {
 // saidGoodbye runs when the close frame has been written: the client has a moment to answer it. Session.mu is held.
 func (w *wire) saidGoodbye() {
 	w.out = true
-	w.expire(lingerTime)
+	w.expire(w.session.srv.cfg.linger)
 	w.settled()
+}
+
+// writeFailure is the reason for a session's end that goes with the error of a write.
+func writeFailure(err error) Reason {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return ReasonSlowClient
+	}
+	return ReasonTransportError
 }
 
 // broken ends a connection that could not be written.
 func (w *wire) broken(err error) {
 	s := w.session
-	reason := ReasonTransportError
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		reason = ReasonSlowClient
-	}
 	s.mu.Lock()
 	used := s.wire == w
 	s.mu.Unlock()
 	if used {
-		s.end(reason, endDrop)
+		s.end(writeFailure(err), endDrop)
 	}
 	s.mu.Lock()
 	w.reset()
