@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
+	"reflect"
 )
 
 // Actor does what clients can do from Go: as a user, with the user's permissions, or as the system, which may do everything.
@@ -28,8 +29,8 @@ func call[Out, In any](ctx context.Context, a *Actor, name string, in In) (out O
 		return out, a.err
 	}
 	op, ok := a.c.byName[name]
-	if !ok {
-		return out, a.c.internal(fmt.Errorf("there is no operation %s", name))
+	if !ok || op.in != reflect.TypeFor[In]() || op.out != reflect.TypeFor[Out]() {
+		return out, a.c.internal(fmt.Errorf("no operation %s takes %T and returns %T", name, in, out))
 	}
 	answer, err := a.do(ctx, op, &in)
 	if err != nil {

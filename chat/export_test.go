@@ -9,6 +9,9 @@ import (
 // RemoveMemberOf is RemoveMember for a room and a user that were read before.
 var RemoveMemberOf = (*Chat).removeMember
 
+// Evict is the second half of a removal, after the membership has ended.
+var Evict = (*Chat).evict
+
 // OperationInfo is an entry of the table of operations.
 type OperationInfo struct {
 	Name, Method, Path, Doc string

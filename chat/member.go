@@ -169,25 +169,25 @@ func (c *Chat) removeMember(ctx context.Context, room Room, u User) error {
 	if errors.Is(err, store.ErrNotMember) {
 		return notAMember()
 	}
-	left := c.unsubscribe(room.ID, u.ID)
 	if err != nil {
 		// Perhaps still a member, and then deaf without knowing: the clients come back, and ask by room.join.
-		for _, s := range left {
+		for _, s := range c.unsubscribe(room.ID, u.ID) {
 			s.CloseConnection()
 		}
 		return c.storeError("remove member", err)
 	}
-	c.typing.stop(room.ID, u.ID)
-	c.emit(Event{Type: EventMemberRemoved, RoomID: room.ID, User: &u}, c.everyone(room.ID, u.ID))
-	c.undeafen(ctx, room.ID, u.ID)
+	c.evict(ctx, room.ID, u)
 	return nil
 }
 
-// undeafen makes the connections of a user come back who has joined a room again while being removed from it: unsubscribe may
-// have met those of the new membership too.
-func (c *Chat) undeafen(ctx context.Context, roomID, userID string) {
-	if _, err := c.store.Member(ctx, roomID, userID); !errors.Is(err, store.ErrNotMember) {
-		c.server.In(userKey(userID)).DisconnectSockets(true)
+// evict takes the connections of a user out of a room whose member they are no longer, and tells them and the room.
+func (c *Chat) evict(ctx context.Context, roomID string, u User) {
+	c.unsubscribe(roomID, u.ID)
+	c.typing.stop(roomID, u.ID)
+	c.emit(Event{Type: EventMemberRemoved, RoomID: roomID, User: &u}, c.everyone(roomID, u.ID))
+	// Who has joined again in the meantime may have been taken out too, and is deaf without knowing.
+	if _, err := c.store.Member(ctx, roomID, u.ID); !errors.Is(err, store.ErrNotMember) {
+		c.server.In(userKey(u.ID)).DisconnectSockets(true)
 	}
 }
 
