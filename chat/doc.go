@@ -17,10 +17,14 @@
 // From then on any stock Socket.IO v4 client can sign in, join rooms, send messages, and see who is typing and who is there;
 // every message and membership is in the database, and history is read by an event or over REST.
 //
-// # What a client says
+// # What one can ask for
 //
-// The events, their arguments and acknowledgements stand in wire.go. Each client event is
-// acknowledged with {"status":"ok", …} or {"status":"error","error":{…}}, see [Error]. An acknowledged message is
+// Everything that one can do is an operation, which has a name such as message.send. Clients ask for it by an event of that
+// name or over REST, and the app from Go, as a user or as the system: [Chat.As] and [Chat.System] return an [Actor], whose
+// methods are the operations. Whoever asks in whatever way, the same code runs under the same permissions and hooks.
+//
+// The events stand in wire.go. Each client event carries one object and is acknowledged with {"status":"ok", …} or
+// {"status":"error","error":{…}}, see [Error]; REST takes and returns the same objects. An acknowledged message is
 // committed. A transient failure is not acknowledged, so that the stock client's retries option does the right thing:
 //
 //	const socket = io({ ackTimeout: 10000, retries: 3 })
@@ -37,9 +41,13 @@
 //
 // # Who may do what
 //
-// A public room can be joined by everybody who is signed in, a private one only through [Actor.AddMember]; [WithOpenRooms]
-// lets users create rooms by joining them. Members read and send. A private room looks to others as if it were not there.
-// [Filter] and [Hooks] are where the app has its say.
+// One table decides, by the action, the type of the room and what somebody is in it, from what the database says at that
+// moment; see [Action]. A public room or a channel can be joined by everybody who is signed in, a private room by those
+// who were invited or added; [WithOpenRooms] lets users create rooms by joining them. Members read and send, in a channel
+// moderators send. What somebody may not see looks as if it were not there. [User].Admin is an owner everywhere.
+//
+// The app has its say in [WithAuthorizer], which narrows or widens the table room by room, [WithBefore], which refuses or
+// rewrites any operation, [WithFilter] for the texts of messages, and [Hooks] and [WithAfter], which hear what has happened.
 //
 // # Words
 //
