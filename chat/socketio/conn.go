@@ -32,8 +32,14 @@ type nspPlace struct {
 	name   string
 	socket *Socket                 // nil until the namespace is known
 	cancel context.CancelCauseFunc // of the socket's context
+	joined bool                    // the client was let in
 	left   bool                    // the server made it leave: what the client sent meanwhile is ignored
 	mark   *mark                   // nil unless the socket can be recovered
+}
+
+// open reports whether the client may send to the namespace, or could not know yet that it may not any more.
+func (p nspPlace) open() bool {
+	return p.left || p.socket != nil && socketState(p.socket.state.Load()) != socketConnecting
 }
 
 var (
@@ -46,8 +52,16 @@ func newConn(server *Server, session *engineio.Session) *conn {
 	c.decoder.limits = limits{attachments: server.config.maxAttachments, bytes: server.config.maxEventBytes}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.timeout = time.AfterFunc(server.config.connectTimeout, c.connectTimeout)
+	c.awaitNamespace()
 	return c
+}
+
+// awaitNamespace limits the time until a connection that is in no namespace has joined one. c.mu is held.
+func (c *conn) awaitNamespace() {
+	if c.closed || c.timeout != nil || slices.ContainsFunc(c.places, func(p nspPlace) bool { return p.joined }) {
+		return
+	}
+	c.timeout = time.AfterFunc(c.server.config.connectTimeout, c.connectTimeout)
 }
 
 // Text takes a text message from the client.
@@ -63,7 +77,7 @@ func (c *conn) received(p *packet, err error) {
 		return
 	}
 	if p == nil { // attachments are to come; only a member may make the server keep them
-		if _, ok := c.place(c.decoder.pending.namespace); !ok {
+		if place, ok := c.place(c.decoder.pending.namespace); !ok || !place.open() {
 			c.close(ReasonForcedServerClose)
 		} else if c.assembly == nil {
 			c.assembly = time.AfterFunc(assemblyTimeout, func() { c.close(ReasonParseError) })
@@ -80,9 +94,9 @@ func (c *conn) received(p *packet, err error) {
 	}
 	place, ok := c.place(p.namespace)
 	switch {
-	case ok && place.left:
-	case !ok || place.socket == nil || socketState(place.socket.state.Load()) == socketConnecting:
+	case !ok || !place.open():
 		c.close(ReasonForcedServerClose) // Socket.IO protocol v5: only after the server's CONNECT
+	case place.left:
 	case p.kind == packetEvent:
 		place.socket.receive(p)
 	case p.kind == packetAck:
@@ -95,7 +109,13 @@ func (c *conn) received(p *packet, err error) {
 }
 
 // Closed is told that the session has ended.
-func (c *conn) Closed(reason engineio.Reason) { c.shut(Reason(reason)) }
+func (c *conn) Closed(reason engineio.Reason) {
+	if c.assembly != nil {
+		c.assembly.Stop()
+		c.decoder.pending = nil // with the attachments that have come
+	}
+	c.shut(Reason(reason))
+}
 
 // Pinged is told that the client was sent a ping. It is called with the session locked.
 func (c *conn) Pinged() {
@@ -138,7 +158,7 @@ func (c *conn) connect(p *packet) {
 	ctx, cancel := context.WithCancelCause(c.server.base)
 	c.mu.Lock()
 	i := c.find(p.namespace)
-	full := len(c.places) >= c.server.config.maxNamespaces
+	full := i < 0 && len(c.places) >= c.server.config.maxNamespaces && !c.makeRoom()
 	switch {
 	case c.closed:
 	case i >= 0 && c.places[i].left:
@@ -162,6 +182,16 @@ func (c *conn) connect(p *packet) {
 		return
 	}
 	c.server.tasks.start(func() { c.join(ctx, cancel, p) })
+}
+
+// makeRoom forgets a namespace that the client was sent away from. c.mu is held.
+func (c *conn) makeRoom() bool {
+	i := slices.IndexFunc(c.places, func(p nspPlace) bool { return p.left })
+	if i < 0 {
+		return false
+	}
+	c.places = slices.Delete(c.places, i, i+1)
+	return true
 }
 
 // join connects the client to a namespace, and handles the events of its first time there.
@@ -246,21 +276,24 @@ func (c *conn) remove(s *Socket, reason Reason) {
 	default:
 		c.places = slices.Delete(c.places, i, i+1)
 	}
-	if !c.closed && c.timeout == nil && !slices.ContainsFunc(c.places, func(p nspPlace) bool { return !p.left }) {
-		c.timeout = time.AfterFunc(c.server.config.connectTimeout, c.connectTimeout)
-	}
+	c.awaitNamespace()
 }
 
 // joined notes that the connection is in a namespace.
 func (c *conn) joined(s *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.places, func(p nspPlace) bool { return p.socket == s })
+	if i < 0 {
+		return // it has left already
+	}
+	c.places[i].joined = true
+	if s.session != nil {
+		c.places[i].mark = newMark(s)
+	}
 	if c.timeout != nil {
 		c.timeout.Stop()
 		c.timeout = nil
-	}
-	if i := c.find(s.nsp.name); i >= 0 && s.session != nil {
-		c.places[i].mark = newMark(s)
 	}
 }
 

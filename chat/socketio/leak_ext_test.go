@@ -4,8 +4,10 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -55,6 +57,24 @@ func TestProofNothingIsLeft(t *testing.T) {
 	require.Zero(t, srv.Connections())
 	require.Empty(t, srv.Sockets())
 	require.Empty(t, srv.Rooms())
+}
+
+// What waits for its attachments goes with the connection.
+func TestNothingIsLeftOfAttachments(t *testing.T) {
+	t.Parallel()
+	srv, url := serve(t)
+	connected := connections(srv)
+	conn := raw(t, url)
+	require.NoError(t, conn.SendText(t.Context(), "40"))
+	ended := make(chan socketio.Reason, 1)
+	s := receive(t, connected)
+	s.OnDisconnect(func(reason socketio.Reason) { ended <- reason })
+	server := socketio.WeakConn(s)
+	require.NoError(t, conn.SendText(t.Context(), `452-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`))
+	require.NoError(t, conn.SendBinary(t.Context(), make([]byte, 1000)))
+	conn.Close()
+	require.Equal(t, socketio.ReasonTransportClose, receive(t, ended))
+	require.Eventually(t, func() bool { runtime.GC(); return server.Value() == nil }, patience, time.Millisecond)
 }
 
 // comeAndGo is the life of one client.

@@ -2,6 +2,8 @@ package socketio_test
 
 import (
 	"context"
+	"fmt"
+	"regexp"
 	"testing"
 	"time"
 
@@ -49,9 +51,12 @@ func all(t *testing.T, args socketio.Args) []any {
 // raw opens a connection on which nothing is done by itself.
 func raw(t *testing.T, url string) *chattest.Conn {
 	t.Helper()
-	o := websocket()
-	o.Raw = true
-	return chattest.Open(t, url, o)
+	return rawBy(t, url, chattest.WebSocket)
+}
+
+func rawBy(t *testing.T, url string, transport chattest.Transport) *chattest.Conn {
+	t.Helper()
+	return chattest.Open(t, url, chattest.Options{Transport: transport, Raw: true})
 }
 
 // text returns the next text message.
@@ -65,7 +70,12 @@ func text(t *testing.T, conn *chattest.Conn) string {
 // enter is raw, connected to the main namespace.
 func enter(t *testing.T, url string) *chattest.Conn {
 	t.Helper()
-	conn := raw(t, url)
+	return enterBy(t, url, chattest.WebSocket)
+}
+
+func enterBy(t *testing.T, url string, transport chattest.Transport) *chattest.Conn {
+	t.Helper()
+	conn := rawBy(t, url, transport)
 	require.NoError(t, conn.SendText(t.Context(), "40"))
 	require.Contains(t, text(t, conn), `40{"sid":"`)
 	require.JSONEq(t, `["auth",{}]`, text(t, conn)[2:])
@@ -138,6 +148,16 @@ func TestProtocolDisconnect(t *testing.T) {
 // What does not fit the state of the connection, or is no packet at all, ends it.
 func TestProtocolViolations(t *testing.T) {
 	t.Parallel()
+	for _, transport := range []chattest.Transport{chattest.WebSocket, chattest.Polling} {
+		t.Run(string(transport), func(t *testing.T) {
+			t.Parallel()
+			testViolations(t, transport)
+		})
+	}
+}
+
+func testViolations(t *testing.T, transport chattest.Transport) {
+	t.Helper()
 	url := echoServer(t)
 	binary := []byte{1}
 	for _, test := range []struct {
@@ -151,6 +171,7 @@ func TestProtocolViolations(t *testing.T) {
 		{"the first packet is a CONNECT", false, []any{`451-["message",{"_placeholder":true,"num":0}]`}},
 		{"the first packet is a CONNECT", false, []any{binary}},
 		{"the server has answered the CONNECT first", false, []any{`40/slow`, `42/slow,["message"]`}},
+		{"the server has answered the CONNECT first", false, []any{`40/slow`, `451-/slow,["message",{"_placeholder":true,"num":0}]`}},
 		{"one CONNECT at a time", false, []any{`40/slow`, `40/slow`}},
 		{"one CONNECT", false, []any{`40`, `40`}},
 		{"one CONNECT", true, []any{`40`}},
@@ -170,9 +191,9 @@ func TestProtocolViolations(t *testing.T) {
 		{"a limited number of attachments", true, []any{`4511-["message"]`}},
 		{"DISCONNECT once", true, []any{`41`, `41`}},
 	} {
-		conn := raw(t, url)
+		conn := rawBy(t, url, transport)
 		if test.joined {
-			conn = enter(t, url)
+			conn = enterBy(t, url, transport)
 		}
 		for _, message := range test.send {
 			switch message := message.(type) {
@@ -204,6 +225,10 @@ func TestConnectTimeout(t *testing.T) {
 		}
 		require.Error(t, conn.ExpectEnd(t), name)
 	}
+	left := enter(t, url) // while another CONNECT is not answered
+	require.NoError(t, left.SendText(t.Context(), "40/slow"))
+	require.NoError(t, left.SendText(t.Context(), "41"))
+	require.Error(t, left.ExpectEnd(t), "left")
 	conn := enter(t, url)
 	timer := time.NewTimer(100 * time.Millisecond)
 	<-timer.C
@@ -223,4 +248,25 @@ func TestTooManyNamespaces(t *testing.T) {
 	}
 	_, err := conn.Connect(ctx(t), "/b", nil)
 	require.ErrorContains(t, err, "Too many namespaces")
+}
+
+// Namespaces from which the server has sent a client away do not count for its limit.
+func TestNamespacesThatWereLeftDoNotCount(t *testing.T) {
+	t.Parallel()
+	srv, url := serve(t, socketio.WithMaxNamespaces(3))
+	games := srv.OfPattern(regexp.MustCompile(`^/game-\d+$`))
+	socketio.On(games, "over", func(_ context.Context, s *socketio.Socket, _ struct{}) (struct{}, error) {
+		s.Namespace().DisconnectSockets(false)
+		return struct{}{}, nil
+	})
+	conn := chattest.Open(t, url, websocket())
+	root, err := conn.Connect(ctx(t), "/", nil)
+	require.NoError(t, err)
+	for n := range 10 {
+		game, err := conn.Connect(ctx(t), fmt.Sprintf("/game-%d", n), nil)
+		require.NoError(t, err)
+		require.NoError(t, game.Emit("over"))
+		require.ErrorIs(t, game.ExpectEnd(t), chattest.ErrDisconnected)
+	}
+	require.NoError(t, root.Barrier(ctx(t)))
 }
