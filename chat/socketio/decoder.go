@@ -16,6 +16,9 @@ func (d *decoder) text(data []byte) (*packet, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.size > d.limits.bytes {
+		return nil, badPacket("more than %d bytes", d.limits.bytes)
+	}
 	if p.attachments > 0 {
 		d.pending = p
 		return nil, nil

@@ -3,6 +3,7 @@ package socketio
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -14,9 +15,17 @@ import (
 
 // encoders encodes outgoing packets, with buffers that are used again.
 type encoders struct {
+	attachments int // as many may an event have, if more than stockAttachments
+
 	pool  sync.Pool // of *draft
 	types binaryTypes
 }
+
+// stockAttachments is how many attachments the stock clients take in one packet.
+const stockAttachments = 10
+
+// errNotUTF8 is the error of JSON that clients would close the connection for.
+var errNotUTF8 = errors.New("JSON is not UTF-8")
 
 // draft is an outgoing packet that is being written: its text, and the binary messages that follow it.
 type draft struct {
@@ -80,6 +89,10 @@ func (e *encoders) event(namespace string, id *uint64, event string, args []any,
 			return nil, fmt.Errorf("socketio: encode argument %d of %q: %w", i, event, err)
 		}
 	}
+	if err := d.checkAttachments(); err != nil {
+		d.release()
+		return nil, fmt.Errorf("%w in %q", err, event)
+	}
 	if trailer != "" {
 		d.buf.WriteString(`,"` + trailer + `"`)
 	}
@@ -99,6 +112,10 @@ func (e *encoders) ack(namespace string, id uint64, args []any) (*draft, error) 
 			d.release()
 			return nil, fmt.Errorf("socketio: encode argument %d of an acknowledgement: %w", i, err)
 		}
+	}
+	if err := d.checkAttachments(); err != nil {
+		d.release()
+		return nil, fmt.Errorf("%w in an acknowledgement", err)
 	}
 	d.buf.WriteByte(']')
 	return d.finish(packetAck, namespace, &id), nil
@@ -127,10 +144,22 @@ func (d *draft) value(v any) error {
 		d.buf.WriteByte('"')
 		return nil
 	}
+	start := d.buf.Len()
 	if err := d.json.Encode(v); err != nil {
 		return err
 	}
-	d.buf.Truncate(d.buf.Len() - 1) // the newline that Encode adds
+	d.buf.Truncate(d.buf.Len() - 1)         // the newline that Encode adds
+	if !utf8.Valid(d.buf.Bytes()[start:]) { // encoding/json takes what a Marshaler or a RawMessage says
+		return errNotUTF8
+	}
+	return nil
+}
+
+// checkAttachments makes sure that clients will take the packet.
+func (d *draft) checkAttachments() error {
+	if n := len(d.attachments); n > max(d.owner.attachments, stockAttachments) {
+		return fmt.Errorf("%w: %d", ErrTooManyAttachments, n)
+	}
 	return nil
 }
 

@@ -135,10 +135,24 @@ func TestEncodeRefuses(t *testing.T) {
 		_, err := e.event("/", nil, name, nil, "")
 		require.ErrorIs(t, err, ErrReservedEvent, name)
 	}
+	eleven := [][]byte{10: {1}}
+	for i := range eleven {
+		eleven[i] = []byte{byte(i)}
+	}
+	_, err := e.event("/", nil, "a", []any{eleven}, "")
+	require.ErrorIs(t, err, ErrTooManyAttachments)
+	require.ErrorContains(t, err, `11 in "a"`)
+	_, err = e.ack("/", 1, []any{eleven})
+	require.ErrorIs(t, err, ErrTooManyAttachments)
+	_, err = (&encoders{attachments: 11}).event("/", nil, "a", []any{eleven}, "")
+	require.NoError(t, err)
+
 	cycle := map[string]any{"data": []byte{1}}
 	cycle["self"] = cycle
 	for name, arg := range map[string]any{
 		"channel": make(chan int), "function": func() {}, "not a number": math.NaN(), "cycle": cycle,
+		"JSON that is not UTF-8": json.RawMessage("\"\xff\""), "deep within": map[string]any{"a": []json.RawMessage{[]byte("\"\xff\"")}},
+		"no JSON": json.RawMessage("{"),
 	} {
 		_, err := e.event("/", nil, "a", []any{arg}, "")
 		require.Error(t, err, name)

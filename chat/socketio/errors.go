@@ -11,6 +11,9 @@ var (
 	// ErrReservedEvent is returned for the event names that Socket.IO keeps for itself: connect, connect_error,
 	// disconnect, disconnecting, newListener and removeListener.
 	ErrReservedEvent = errors.New("socketio: reserved event name")
+	// ErrTooManyAttachments is returned for an event or an acknowledgement with more binary data in it than clients take,
+	// which is 10 attachments for the stock ones: they would close the connection. See also [WithMaxAttachments].
+	ErrTooManyAttachments = errors.New("socketio: too many attachments")
 	// ErrTooManyAcks is returned when a client owes as many acknowledgements as [WithMaxAcks] allows.
 	ErrTooManyAcks = errors.New("socketio: too many acknowledgements outstanding")
 	// ErrAckSent is returned by the second call of [Ack.Send] for one event.

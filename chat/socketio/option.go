@@ -109,7 +109,9 @@ func WithMaxPayload(bytes int) Option {
 	return positive("WithMaxPayload", bytes, func(c *config) *int { return &c.maxPayload })
 }
 
-// WithMaxAttachments limits how many binary attachments one incoming event or acknowledgement may have. Defaults to 10.
+// WithMaxAttachments limits how many binary attachments one incoming event or acknowledgement may have. Defaults to 10,
+// which is what stock clients take themselves. An outgoing one may have as many, but at least 10: raise the limit only
+// if the clients do.
 func WithMaxAttachments(n int) Option {
 	return positive("WithMaxAttachments", n, func(c *config) *int { return &c.maxAttachments })
 }
@@ -121,8 +123,8 @@ func WithMaxEventBytes(bytes int) Option {
 }
 
 // WithMaxQueuedBytes limits the events of one socket that wait for a handler, in bytes, of which each event counts for
-// 256 more than it has. When it is reached, the server stops reading from that connection until there is room again; a
-// single event is always taken. Defaults to 1 MiB.
+// 256 more than it has, and each argument for 24. When it is reached, the server stops reading from that connection
+// until there is room again; a single event is always taken. Defaults to 1 MiB.
 func WithMaxQueuedBytes(bytes int) Option {
 	return positive("WithMaxQueuedBytes", bytes, func(c *config) *int { return &c.maxQueuedBytes })
 }

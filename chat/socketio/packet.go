@@ -29,8 +29,9 @@ const (
 	maxJSONDepth = 256
 	// maxArguments bounds the items of a payload: each costs more in memory than it has to on the wire.
 	maxArguments = 1024
-	// packetOverhead is what a packet takes of the memory besides its bytes.
-	packetOverhead = 256
+	// packetOverhead and argumentOverhead are what a packet and each of its arguments take of the memory besides the bytes.
+	packetOverhead   = 256
+	argumentOverhead = 24
 	// maxPacketID is the largest acknowledgement id: what a JavaScript client can count to exactly.
 	maxPacketID = 1<<53 - 1
 )
@@ -53,7 +54,7 @@ type packet struct {
 }
 
 // cost is what a packet that waits takes of the memory, about.
-func (p *packet) cost() int { return p.size + packetOverhead }
+func (p *packet) cost() int { return p.size + packetOverhead + argumentOverhead*len(p.args.items) }
 
 // limits are the bounds of the decoder.
 type limits struct {
@@ -212,7 +213,8 @@ func parseEventName(data []byte) (string, error) {
 	if err != nil {
 		return "", badPacket("event name is neither a string nor a number")
 	}
-	return strconv.FormatFloat(number, 'f', -1, 64), nil
+	name, err := json.Marshal(number + 0) // the text that JavaScript gives it, which has no -0
+	return string(name), err
 }
 
 // textOf returns the text of a JSON string.

@@ -31,6 +31,9 @@ func TestParsePacket(t *testing.T) {
 		{`2/admin,13["foo"]`, &packet{kind: packetEvent, namespace: "/admin", id: 13, hasID: true, event: "foo"}},
 		{`2[1]`, &packet{kind: packetEvent, namespace: "/", event: "1"}}, // socket.io-parser takes numbers for names
 		{`2[1.5e2]`, &packet{kind: packetEvent, namespace: "/", event: "150"}},
+		{`2[1e21]`, &packet{kind: packetEvent, namespace: "/", event: "1e+21"}},
+		{`2[0.0000001]`, &packet{kind: packetEvent, namespace: "/", event: "1e-7"}},
+		{`2[-0]`, &packet{kind: packetEvent, namespace: "/", event: "0"}},
 		{`2["hasOwnProperty"]`, &packet{kind: packetEvent, namespace: "/", event: "hasOwnProperty"}},
 		{`2["__proto__"]`, &packet{kind: packetEvent, namespace: "/", event: "__proto__"}},
 		{`2["error"]`, &packet{kind: packetEvent, namespace: "/", event: "error"}},
@@ -53,6 +56,26 @@ func TestParsePacket(t *testing.T) {
 		got.args, got.size, got.few = Args{}, 0, [3]json.RawMessage{}
 		require.Equal(t, test.want, got, test.in)
 	}
+}
+
+// One event is limited as a whole, be it text alone.
+func TestDecoderLimitsText(t *testing.T) {
+	t.Parallel()
+	d := decoder{limits: limits{attachments: 10, bytes: 100}}
+	_, err := d.text([]byte(`2["foo","` + strings.Repeat("x", 89) + `"]`))
+	require.NoError(t, err)
+	_, err = d.text([]byte(`2["foo","` + strings.Repeat("x", 90) + `"]`))
+	require.ErrorIs(t, err, errPacket)
+}
+
+// An argument costs more in memory than on the wire.
+func TestPacketCost(t *testing.T) {
+	t.Parallel()
+	one, err := parsePacket([]byte(`2["foo",1]`), testLimits())
+	require.NoError(t, err)
+	many, err := parsePacket([]byte(`2["foo"`+strings.Repeat(",1", 400)+`]`), testLimits())
+	require.NoError(t, err)
+	require.Greater(t, many.cost()-one.cost(), 400*24)
 }
 
 func TestParsePacketRefuses(t *testing.T) {

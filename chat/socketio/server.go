@@ -51,6 +51,7 @@ func New(opts ...Option) (*Server, error) {
 	}
 	s := &Server{config: cfg, base: context.Background(), namespaces: make(map[string]*Namespace)}
 	s.workers.tasks = &s.tasks
+	s.encoders.attachments = cfg.maxAttachments
 	s.Namespace = s.Of("/")
 	if s.engine, err = engineio.New(s.engineConfig()); err != nil {
 		return nil, fmt.Errorf("socketio: %w", err)

@@ -479,3 +479,38 @@ func TestHandlersComeAndGo(t *testing.T) {
 	srv.Handle("done", answer)
 	require.JSONEq(t, `[3]`, client.ExpectAck(t, "done").String())
 }
+
+// Stock clients close the connection for an event with more than ten attachments.
+func TestTooManyAttachments(t *testing.T) {
+	t.Parallel()
+	srv, url := serve(t)
+	connected := connections(srv)
+	results := make(chan error, 2)
+	srv.Handle("ask", func(_ context.Context, _ *socketio.Socket, _ socketio.Args, ack socketio.Ack) {
+		results <- ack.Send(make([][]byte, 0), parts(11))
+		results <- ack.Send(parts(10)) // what failed was not sent
+	})
+	client := chattest.Connect(t, url, websocket())
+	s := receive(t, connected)
+	for _, emit := range []func(string, ...any) error{s.Emit, s.EmitVolatile, srv.Emit, srv.To(s.ID()).Volatile().Emit} {
+		require.ErrorIs(t, emit("parts", parts(11)), socketio.ErrTooManyAttachments)
+	}
+	_, err := s.EmitWithAck(ctx(t), "parts", parts(11))
+	require.ErrorIs(t, err, socketio.ErrTooManyAttachments)
+	_, err = srv.EmitWithAck(ctx(t), "parts", parts(11))
+	require.ErrorIs(t, err, socketio.ErrTooManyAttachments)
+	require.NoError(t, s.Emit("parts", parts(10)))
+	client.Expect(t, "parts")
+	require.Equal(t, 1, client.ExpectAck(t, "ask").Len())
+	require.ErrorIs(t, receive(t, results), socketio.ErrTooManyAttachments)
+	require.NoError(t, receive(t, results))
+}
+
+// parts returns so many attachments.
+func parts(n int) [][]byte {
+	list := make([][]byte, n)
+	for i := range list {
+		list[i] = []byte{byte(i)}
+	}
+	return list
+}
