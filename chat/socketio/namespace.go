@@ -30,6 +30,7 @@ type Namespace struct {
 	adapter     adapter
 	index       index
 	ids         atomic.Uint64
+	ready       chan struct{} // closed when the hooks for new namespaces have been called: clients wait for that
 
 	// Guarded by the server's lock.
 	kept  bool // was asked for by the application
@@ -37,7 +38,7 @@ type Namespace struct {
 }
 
 func newNamespace(server *Server, name string, parent *ParentNamespace) *Namespace {
-	n := &Namespace{server: server, name: name, parent: parent}
+	n := &Namespace{server: server, name: name, parent: parent, ready: make(chan struct{})}
 	n.adapter = localAdapter{n}
 	if r := server.config.recovery; r != nil {
 		n.index.history = newHistory(*r, server.config.pingInterval+2*server.config.pingTimeout)

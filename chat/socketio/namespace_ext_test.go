@@ -3,9 +3,11 @@ package socketio_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -54,6 +56,60 @@ func TestNewNamespaceHook(t *testing.T) {
 	off()
 	srv.Of("/b")
 	require.Equal(t, []string{"/a", "/dynamic-1"}, made)
+}
+
+// What the hook registers, such as a middleware, holds for all who connect, also at the moment at which it runs.
+func TestNewNamespaceHookComesFirst(t *testing.T) {
+	t.Parallel()
+	srv, url := serve(t)
+	srv.OfPattern(regexp.MustCompile(`^/dynamic-\d+$`))
+	inside, release := make(chan struct{}), make(chan struct{})
+	srv.OnNewNamespace(func(n *socketio.Namespace) {
+		close(inside)
+		<-release
+		n.Use(func(context.Context, *socketio.Socket) error { return errors.New("refused by the hook's middleware") })
+	})
+	results := make(chan error, 2)
+	first, second := chattest.Open(t, url, websocket()), chattest.Open(t, url, websocket())
+	connect := func(conn *chattest.Conn) {
+		_, err := conn.Connect(ctx(t), "/dynamic-1", nil)
+		results <- err
+	}
+	go connect(first)
+	receive(t, inside)
+	go connect(second)
+	select {
+	case err := <-results:
+		require.Fail(t, "connected while the hook ran", "%v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	for range 2 {
+		require.ErrorContains(t, receive(t, results), "refused by the hook's middleware")
+	}
+}
+
+// Whoever has gone while a hook ran leaves nothing behind.
+func TestNewNamespaceHookOfWhoHasGone(t *testing.T) {
+	t.Parallel()
+	srv, url := serve(t)
+	parent := srv.OfPattern(regexp.MustCompile(`^/dynamic-\d+$`))
+	inside, release := make(chan struct{}), make(chan struct{})
+	srv.OnNewNamespace(func(*socketio.Namespace) {
+		close(inside)
+		<-release
+	})
+	conns := []*chattest.Conn{chattest.Open(t, url, websocket()), chattest.Open(t, url, websocket())}
+	for _, conn := range conns {
+		require.NoError(t, conn.SendText(ctx(t), "40/dynamic-1"))
+	}
+	receive(t, inside)
+	for _, conn := range conns {
+		conn.Reset()
+	}
+	require.Eventually(t, func() bool { return srv.Connections() == 0 }, patience, time.Millisecond)
+	close(release)
+	require.Eventually(t, func() bool { return len(parent.Children()) == 0 }, patience, time.Millisecond)
 }
 
 func TestDynamicNamespaces(t *testing.T) {

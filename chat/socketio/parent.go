@@ -58,11 +58,27 @@ func (s *Server) parentOf(name string) *ParentNamespace {
 	return nil
 }
 
-// acquire returns the namespace that a client asks for, or nil if there is none. It stays until it is released.
+// acquire returns the namespace that a client asks for, or nil if there is none or the client has gone. It stays until it
+// is released.
 func (s *Server) acquire(ctx context.Context, c *conn, name string, auth json.RawMessage) *Namespace {
-	if n := s.acquireKnown(name); n != nil {
-		return n
+	n := s.acquireKnown(name)
+	if n == nil {
+		n = s.acquireChild(ctx, c, name, auth)
 	}
+	if n == nil {
+		return nil
+	}
+	select {
+	case <-n.ready:
+		return n
+	case <-ctx.Done():
+		n.release()
+		return nil
+	}
+}
+
+// acquireChild makes the namespace if there is a parent for it.
+func (s *Server) acquireChild(ctx context.Context, c *conn, name string, auth json.RawMessage) *Namespace {
 	parent := s.findParent(ctx, c, name, auth)
 	if parent == nil {
 		return nil

@@ -154,11 +154,12 @@ func (s *Server) addParent(p *ParentNamespace) *ParentNamespace {
 	return p
 }
 
-// OnNewNamespace adds a function that is called for each namespace that is made from now on. It returns a function that
-// removes it again.
+// OnNewNamespace adds a function that is called for each namespace that is made from now on, before any client is let in:
+// what it registers there holds for all of them. It returns a function that removes it again.
 func (s *Server) OnNewNamespace(f func(*Namespace)) (off func()) { return s.newNamespace.add(f) }
 
 func (s *Server) announce(n *Namespace) {
+	defer close(n.ready)
 	for _, f := range s.newNamespace.all() {
 		s.guard("new namespace hook", func() { (*f)(n) })
 	}
