@@ -162,9 +162,13 @@ type replies struct {
 	received []Reply
 	waiting  map[*Socket]struct{}
 	lost     []string
-	complete bool // all receivers are known
+	cause    error // why the first of them was lost
+	complete bool  // all receivers are known
 	done     chan struct{}
 }
+
+// errDropped says that a volatile event was not sent.
+var errDropped = errors.New("volatile event was dropped")
 
 func newReplies() *replies {
 	return &replies{waiting: make(map[*Socket]struct{}), done: make(chan struct{})}
@@ -179,17 +183,32 @@ func (r *replies) expect(s *Socket) {
 
 // answer is the [ackWaiter] of all receivers.
 func (r *replies) answer(s *Socket, args Args, ok bool) {
+	if !ok {
+		r.lose(s, ErrDisconnected)
+		return
+	}
+	r.settle(s, func() { r.received = append(r.received, Reply{SocketID: s.id, Args: args}) })
+}
+
+// lose notes that a receiver will not answer.
+func (r *replies) lose(s *Socket, why error) {
+	r.settle(s, func() {
+		r.lost = append(r.lost, s.id)
+		if r.cause == nil {
+			r.cause = why
+		}
+	})
+}
+
+// settle takes note of what became of a receiver, unless it is too late.
+func (r *replies) settle(s *Socket, note func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, expected := r.waiting[s]; !expected {
 		return
 	}
 	delete(r.waiting, s)
-	if ok {
-		r.received = append(r.received, Reply{SocketID: s.id, Args: args})
-	} else {
-		r.lost = append(r.lost, s.id)
-	}
+	note()
 	r.check()
 }
 
@@ -233,7 +252,7 @@ func (r *replies) wait(ctx context.Context, timeout time.Duration) (Replies, []*
 		return out, silent, nil
 	}
 	if cause == nil || len(silent) == 0 {
-		cause = ErrDisconnected
+		cause = r.cause
 	}
 	err := fmt.Errorf("socketio: %d of %d clients did not acknowledge: %w",
 		len(out.Missing), len(out.Missing)+len(out.Received), cause)

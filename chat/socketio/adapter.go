@@ -99,8 +99,14 @@ func (a localAdapter) broadcastWithAck(ctx context.Context, e emission, timeout 
 	notify(a.deliver(e, func(s *Socket) {
 		replies.expect(s)
 		err := s.acks.add(id, replies.answer, a.nsp.server.config.maxAcks)
-		if err != nil || !s.transmit(m, e.volatile) && s.acks.take(id) != nil {
-			replies.answer(s, Args{}, false)
+		if err == nil && !s.transmit(m, e.volatile) && s.acks.take(id) != nil {
+			err = ErrDisconnected
+			if e.volatile {
+				err = errDropped
+			}
+		}
+		if err != nil {
+			replies.lose(s, err)
 		}
 	}), e)
 	replies.sent()

@@ -64,8 +64,9 @@ func (b Broadcast) Emit(event string, args ...any) error {
 
 // EmitWithAck sends an event to the sockets and waits for their acknowledgements, until all have come or their sockets
 // are gone, the time is over ([Broadcast.Timeout]) or ctx ends. The replies that came are returned in any case; the error
-// is nil if none is missing. Of an error, [context.DeadlineExceeded] or ctx's cause can be tested for, or
-// [ErrDisconnected] if the sockets of all missing replies are gone.
+// is nil if none is missing. It wraps [context.DeadlineExceeded] or ctx's cause; or, if it was not time that was lacking,
+// why the first of the missing replies could not come: [ErrDisconnected] for a socket that is gone, [ErrTooManyAcks] for a
+// client that owes too many already.
 func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) (Replies, error) {
 	return b.nsp.adapter.broadcastWithAck(ctx, emission{event, args, b.target, b.volatile}, b.timeout)
 }

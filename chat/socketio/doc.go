@@ -30,7 +30,7 @@
 //	err.data = { … }                              &socketio.ConnectError{Message: …, Data: …}
 //	socket.on("event", (a, b, callback) => …)     socketio.On(srv, "event", func(ctx, s, in) (out, error))
 //	                                              s.Handle("event", func(ctx, s, args, ack))
-//	socket.once, socket.off                       off := s.Handle(…); off()
+//	socket.once, socket.off                       s.Once(…), off := s.Handle(…); off()
 //	socket.removeAllListeners, eventNames         s.Off(), s.Events()
 //	socket.onAny, socket.onAnyOutgoing            s.OnAny(…), s.OnAnyOutgoing(…)
 //	socket.use(([event, ...args], next) => …)     s.Use(func(ctx, s, event) error)
@@ -53,7 +53,7 @@
 //	io.engine.clientsCount                        srv.Connections()
 //	socket.id, recovered, data                    s.ID(), Recovered(), Data(), SetData(v)
 //	socket.handshake                              s.Handshake()
-//	socket.conn.transport.name                    s.Transport()
+//	socket.conn.transport.name, socket.conn.close s.Transport(), CloseConnection()
 //	socket.disconnect(true)                       s.Disconnect(true)
 //	socket.on("disconnecting" / "disconnect")     s.OnDisconnecting, s.OnDisconnect
 //	connectionStateRecovery: { … }                WithRecovery(socketio.Recovery{…})

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -42,20 +43,37 @@ type handlers struct {
 }
 
 // Handle registers a handler for an event and returns a function that removes it again. Several handlers for one event
-// run in the order of their registration.
+// run in the order of their registration. It panics for a nil handler and for the names that Socket.IO keeps for itself
+// ([ErrReservedEvent]), which no client can send: for the end of a socket there is [Socket.OnDisconnect].
 func (r *handlers) Handle(event string, h Handler) (off func()) {
+	checkHandler(event, h)
+	r.add(event, &h)
+	return func() { r.remove(event, &h) }
+}
+
+func checkHandler(event string, h Handler) {
+	if reservedEvent(event) {
+		panic(fmt.Sprintf("socketio: handler of %q: clients cannot send this event", event))
+	}
+	if h == nil {
+		panic(fmt.Sprintf("socketio: handler of %q is nil", event))
+	}
+}
+
+func (r *handlers) add(event string, h *Handler) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.events == nil {
 		r.events = make(map[string][]*Handler)
 	}
-	r.events[event] = with(r.events[event], &h)
-	return func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.events[event] = without(r.events[event], &h); len(r.events[event]) == 0 {
-			delete(r.events, event)
-		}
+	r.events[event] = with(r.events[event], h)
+}
+
+func (r *handlers) remove(event string, h *Handler) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.events[event] = without(r.events[event], h); len(r.events[event]) == 0 {
+		delete(r.events, event)
 	}
 }
 

@@ -144,15 +144,13 @@ func ExampleOn() {
 	// [{"error":"argument 1: json: cannot unmarshal string into Go value of type float64"}]
 }
 
-func ExampleSocket_Handle() {
+func ExampleSocket_Once() {
 	srv, err := socketio.New()
 	if err != nil {
 		panic(err)
 	}
 	srv.OnConnection(func(_ context.Context, s *socketio.Socket) {
-		var off func()
-		off = s.Handle("once", func(_ context.Context, _ *socketio.Socket, args socketio.Args, ack socketio.Ack) {
-			off()
+		s.Once("once", func(_ context.Context, _ *socketio.Socket, args socketio.Args, ack socketio.Ack) {
 			_ = ack.Send("got", args.Len(), "arguments")
 		})
 	})

@@ -67,6 +67,11 @@ func TestDisconnectReasons(t *testing.T) {
 			t.Helper()
 			require.NoError(t, client.Conn().SendText(t.Context(), `42["connect"]`))
 		}},
+		{socketio.ReasonForcedClose, nil, func(t *testing.T, srv *socketio.Server, client *chattest.Socket) {
+			t.Helper()
+			srv.Sockets()[0].CloseConnection()
+			_ = client.Conn().ExpectEnd(t)
+		}},
 		{socketio.ReasonForcedServerClose, nil, func(t *testing.T, _ *socketio.Server, client *chattest.Socket) {
 			t.Helper()
 			require.NoError(t, client.Conn().SendText(t.Context(), `40`))

@@ -10,7 +10,7 @@ const (
 	ReasonTransportError Reason = "transport error"
 	// ReasonTransportClose: the client closed the connection, or its page went away.
 	ReasonTransportClose Reason = "transport close"
-	// ReasonForcedClose: the connection was closed below Socket.IO.
+	// ReasonForcedClose: [Socket.CloseConnection] was called.
 	ReasonForcedClose Reason = "forced close"
 	// ReasonPingTimeout: the client did not answer the heartbeat in time.
 	ReasonPingTimeout Reason = "ping timeout"
@@ -45,7 +45,7 @@ func (r Reason) Recoverable() bool {
 // byServer reports whether the server ended the socket's life, so that nothing the client sent before counts any more.
 func (r Reason) byServer() bool {
 	switch r {
-	case ReasonParseError, ReasonServerShuttingDown, ReasonForcedServerClose, ReasonServerNamespaceDisconnect:
+	case ReasonParseError, ReasonServerShuttingDown, ReasonForcedClose, ReasonForcedServerClose, ReasonServerNamespaceDisconnect:
 		return true
 	default:
 		return false

@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -186,6 +187,37 @@ func TestBroadcastWithAck(t *testing.T) {
 	r = receive(t, ask(c.srv.To("nobody"), "nobody"))
 	require.NoError(t, r.err)
 	require.Empty(t, r.replies)
+}
+
+// Why replies are missing: not everything that goes wrong is a disconnection.
+func TestBroadcastWithAckSaysWhy(t *testing.T) {
+	t.Parallel()
+	srv, url := serve(t, socketio.WithMaxAcks(1))
+	connected := connections(srv)
+	client := chattest.Connect(t, url, websocket())
+	s := receive(t, connected)
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.EmitWithAck(ctx(t), "first")
+		done <- err
+	}()
+	first := client.Expect(t, "first")
+	replies, err := srv.EmitWithAck(ctx(t), "second")
+	require.ErrorIs(t, err, socketio.ErrTooManyAcks)
+	require.NotErrorIs(t, err, socketio.ErrDisconnected)
+	require.Equal(t, []string{s.ID()}, replies.Missing)
+	require.NoError(t, first.Ack())
+	require.NoError(t, receive(t, done))
+
+	polling := chattest.Open(t, url, chattest.Options{Transport: chattest.Polling, Raw: true})
+	require.NoError(t, polling.SendText(ctx(t), "40"))
+	quiet := receive(t, connected)
+	polling.StopReading()
+	require.Eventually(t, func() bool {
+		replies, err = srv.To(quiet.ID()).Volatile().Timeout(time.Millisecond).EmitWithAck(ctx(t), "third")
+		return !errors.Is(err, context.DeadlineExceeded)
+	}, patience, time.Millisecond)
+	require.ErrorContains(t, err, "1 of 1 clients did not acknowledge: volatile event was dropped")
 }
 
 func TestRoomEvents(t *testing.T) {

@@ -114,10 +114,14 @@ func (s *Server) CheckOrigin(r *http.Request) (allow string, ok bool) { return s
 func (s *Server) Connections() int { return s.engine.Sessions() }
 
 // Of returns the namespace of the given name, and makes it if there is none. A missing slash is put in front of the
-// name. Clients cannot connect to a namespace before it was made.
+// name. Clients cannot connect to a namespace before it was made. It panics for a name with a comma, which the protocol
+// does not allow.
 func (s *Server) Of(name string) *Namespace {
 	if !strings.HasPrefix(name, "/") {
 		name = "/" + name
+	}
+	if strings.Contains(name, ",") {
+		panic(fmt.Sprintf("socketio: namespace %q: a name cannot contain a comma", name))
 	}
 	s.mu.Lock()
 	n := s.namespaces[name]

@@ -177,9 +177,22 @@ func (s *Socket) In(rooms ...string) Broadcast { return s.Broadcast().To(rooms..
 // Except chooses all sockets but this one and those in any of the rooms.
 func (s *Socket) Except(rooms ...string) Broadcast { return s.Broadcast().Except(rooms...) }
 
-// Handle registers a handler for an event of this socket and returns a function that removes it again. Where all
-// sockets have the same handlers, register them on the [Namespace] instead, once.
+// Handle registers a handler for an event of this socket and returns a function that removes it again, see
+// [Namespace.Handle]. Where all sockets have the same handlers, register them on the [Namespace] instead, once.
 func (s *Socket) Handle(event string, h Handler) (off func()) { return s.hooks().Handle(event, h) }
+
+// Once is Handle for a handler that is called for the first of the events only.
+func (s *Socket) Once(event string, h Handler) (off func()) {
+	checkHandler(event, h)
+	r := &s.hooks().handlers
+	var first Handler
+	first = func(ctx context.Context, s *Socket, args Args, ack Ack) {
+		r.remove(event, &first)
+		h(ctx, s, args, ack)
+	}
+	r.add(event, &first)
+	return func() { r.remove(event, &first) }
+}
 
 // OnAny registers a handler for all events of this socket and returns a function that removes it again.
 func (s *Socket) OnAny(h AnyHandler) (off func()) { return s.hooks().OnAny(h) }
@@ -224,7 +237,7 @@ func (s *Socket) Disconnect(closeConnection bool) {
 
 // CloseConnection closes the client's connection, with all of its namespaces, after what is queued for it has been sent.
 // Unlike after Disconnect, a stock client takes this for a failure and reconnects.
-func (s *Socket) CloseConnection() { s.conn.close(ReasonForcedServerClose) }
+func (s *Socket) CloseConnection() { s.conn.close(ReasonForcedClose) }
 
 // hooks returns the socket's own functions, making room for them at the first call.
 func (s *Socket) hooks() *socketHooks {

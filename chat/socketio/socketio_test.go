@@ -346,6 +346,21 @@ func TestReservedNames(t *testing.T) {
 	}
 }
 
+// What could never be called is a mistake that shows at once.
+func TestHandlersThatCouldNotBeCalled(t *testing.T) {
+	t.Parallel()
+	srv, _ := serve(t)
+	never := func(context.Context, *socketio.Socket, socketio.Args, socketio.Ack) {}
+	for _, name := range []string{
+		"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener",
+	} {
+		require.PanicsWithValue(t, `socketio: handler of "`+name+`": clients cannot send this event`, func() { srv.Handle(name, never) })
+	}
+	require.PanicsWithValue(t, `socketio: handler of "event" is nil`, func() { srv.Handle("event", nil) })
+	require.PanicsWithValue(t, `socketio: namespace "/a,b": a name cannot contain a comma`, func() { srv.Of("a,b") })
+	require.Empty(t, srv.Events())
+}
+
 func TestConnectMiddleware(t *testing.T) {
 	t.Parallel()
 	srv, url := serve(t)
@@ -458,11 +473,8 @@ func TestHandlersComeAndGo(t *testing.T) {
 		count++
 		require.NoError(t, ack.Send(count))
 	}
-	var off func()
-	off = s.Handle("once", func(ctx context.Context, s *socketio.Socket, args socketio.Args, ack socketio.Ack) {
-		off()
-		answer(ctx, s, args, ack)
-	})
+	s.Once("once", answer)
+	s.Once("never", answer)()
 	s.Handle("on", answer)
 	require.Equal(t, []string{"on", "once"}, s.Events())
 	require.JSONEq(t, `[1]`, client.ExpectAck(t, "once").String())
