@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ func (w *writer) try(ctx context.Context, requests []*request) ([]result, error)
 	err := transact(w.db.WithContext(ctx), w.tx, func(tx *gorm.DB) error {
 		w.prepared.use(tx)
 		b.tx = tx
-		for _, step := range []func() error{b.lockRooms, b.lookUp, b.number, b.insert, b.advance} {
+		for _, step := range []func() error{b.lockRooms, b.lookUp, b.number, b.insert, b.countReplies, b.advance} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -59,7 +60,9 @@ type batch struct {
 	known    []known            // per request
 	existing map[string]Message // by id
 	results  []result           // per request
-	messages []Message          // to be inserted
+	plain    []*Message         // to be inserted, in results
+	rich     []*Message         // the same, with the columns that plain ones leave to their defaults
+	replies  map[string]int     // new ones, by the id of their parent
 }
 
 // counter is the part of a room's row that numbers its messages.
@@ -163,7 +166,7 @@ func (b *batch) number() error {
 	first := make(map[key]int, len(b.requests))
 	at := now()
 	b.results = make([]result, len(b.requests))
-	b.messages = make([]Message, 0, len(b.requests))
+	b.plain, b.rich, b.replies = make([]*Message, 0, len(b.requests)), nil, nil
 	for i, r := range b.requests {
 		k := key{r.msg.RoomID, r.msg.SenderID, r.msg.ClientID}
 		room := b.rooms[r.msg.RoomID]
@@ -186,10 +189,24 @@ func (b *batch) number() error {
 			room.lastAt = max(room.lastAt, at)
 			res.msg = r.msg
 			res.msg.Seq, res.msg.CreatedAt = room.lastSeq+room.added, room.lastAt
-			b.messages = append(b.messages, res.msg)
+			b.keep(&res.msg)
 		}
 	}
 	return nil
+}
+
+func (b *batch) keep(m *Message) {
+	if m.QuotedID == "" && len(m.Mentions) == 0 {
+		b.plain = append(b.plain, m)
+	} else {
+		b.rich = append(b.rich, m)
+	}
+	if m.ParentID != "" {
+		if b.replies == nil {
+			b.replies = make(map[string]int)
+		}
+		b.replies[m.ParentID]++
+	}
 }
 
 // repeat is the result of a request whose message is there already: stored by another Append, or by an earlier attempt of this one.
@@ -198,15 +215,30 @@ func repeat(r *request, old Message) result {
 	case old.ID == r.msg.ID:
 		old.Sender = r.msg.Sender
 		return result{msg: old}
-	case old.Text != r.msg.Text || old.ParentID != r.msg.ParentID:
+	case old.Text != r.msg.Text && old.EditedAt == 0 && old.DeletedAt == 0 || old.ParentID != r.msg.ParentID:
 		return result{err: ErrIDConflict}
 	}
 	return result{msg: old, duplicate: true}
 }
 
 func (b *batch) insert() error {
-	for piece := range pieces(b.messages) {
+	for piece := range pieces(b.plain) {
+		if err := b.tx.Omit("QuotedID", "Mentions").Create(&piece).Error; err != nil {
+			return err
+		}
+	}
+	for piece := range pieces(b.rich) {
 		if err := b.tx.Create(&piece).Error; err != nil {
+			return err
+		}
+	}
+	return insertMentions(b.tx, b.rich...)
+}
+
+// countReplies adds the new replies to the counts of their parents, in the order of their ids, as every process does.
+func (b *batch) countReplies() error {
+	for _, id := range slices.Sorted(maps.Keys(b.replies)) {
+		if err := addReplies(b.tx, id, b.replies[id]); err != nil {
 			return err
 		}
 	}

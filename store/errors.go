@@ -38,6 +38,9 @@ var (
 	// ErrIDConflict: the sender has used that ClientID in that room for a message with another text or parent.
 	ErrIDConflict = errors.New("client id used for another message")
 
+	// ErrTooMany: a message has as many different reactions as it may have, or a room as many pins.
+	ErrTooMany = errors.New("too many")
+
 	// ErrUnavailable: the database did not answer in time, or is away. The message may or may not be stored: neither
 	// confirm nor refuse it; whoever sent it should send it again with the same ClientID, which cannot store it twice.
 	ErrUnavailable = errors.New("database unavailable")

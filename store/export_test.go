@@ -17,6 +17,7 @@ func Statements(s *Store) map[string]Statement {
 	dry := s.read.Session(&gorm.Session{DryRun: true})
 	built := func(tx *gorm.DB) Statement { return Statement{tx.Statement.SQL.String(), tx.Statement.Vars} }
 	h := HistoryQuery{RoomID: "general"}
+	thread := HistoryQuery{RoomID: "general", Thread: "m5000"}
 	batch := make([]*request, 64)
 	for i := range batch {
 		batch[i] = &request{msg: Message{RoomID: "general", SenderID: "ann", ClientID: "c"}}
@@ -32,6 +33,13 @@ func Statements(s *Store) map[string]Statement {
 		"page before":      built(h.scope(dry, "seq <= ?", 5000, "seq DESC").Limit(51).Find(&[]Message{})),
 		"page after":       built(h.scope(dry, "seq > ?", 5000, "seq").Limit(51).Find(&[]Message{})),
 		"more before":      built(h.scope(dry, "seq <= ?", 5000, "seq DESC").Model(&Message{}).Limit(1).Pluck("seq", &[]int64{})),
+		"latest of thread": built(thread.scope(dry, "seq <= ?", maxSeq, "seq DESC").Limit(51).Find(&[]Message{})),
+		"thread page":      built(thread.scope(dry, "seq > ?", 5000, "seq").Limit(51).Find(&[]Message{})),
+		"pins":             built(pins(dry, "general").Find(&[]Message{})),
+		"own reactions":    built(ownReactions(dry, "ann", []string{"m1", "m2"}).Find(&[]reaction{})),
+		"members named":    built(membersIn(dry, "general", []string{"user-1", "user-2"}).Find(&[]Member{})),
+		"unmention":        built(dry.Delete(&mention{}, "room_id = ? AND seq = ?", "general", 5000)),
+		"remove reactions": built(dry.Delete(&reaction{}, "message_id = ?", "m5000")),
 		"message":          built(dry.Where("id = ?", "m5000").Where(inRoom).Limit(1).Find(&[]Message{})),
 		"place of message": built(dry.Select("seq").Take(&Message{}, "id = ? AND room_id = ?", "m5000", "general")),
 		"rooms of a user":  built(RoomQuery{MemberID: "ann", Limit: 50}.scope(dry).Find(&[]Room{})),

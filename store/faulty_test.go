@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -17,6 +18,23 @@ type faultyDriver struct {
 	begin  atomic.Pointer[func() error]
 	commit atomic.Pointer[func(commit, rollback func() error) error]
 	opened atomic.Int32
+
+	mu         sync.Mutex
+	statements []string // that have been run
+}
+
+// run returns the statements since the last call.
+func (d *faultyDriver) run() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer func() { d.statements = nil }()
+	return d.statements
+}
+
+func (d *faultyDriver) note(query string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.statements = append(d.statements, query)
 }
 
 func (d *faultyDriver) onBegin(fn func() error)                               { d.begin.Store(&fn) }
@@ -43,10 +61,12 @@ func (c *faultyConn) PrepareContext(ctx context.Context, query string) (driver.S
 }
 
 func (c *faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.d.note(query)
 	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
 }
 
 func (c *faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.d.note(query)
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 }
 

@@ -91,6 +91,7 @@ func (p Position) resolve(tx *gorm.DB, roomID string) (int64, error) {
 // of them it selects the latest page.
 type HistoryQuery struct {
 	RoomID string
+	Thread string   // Id of a message: only replies to it, without itself. Defaults to all messages of the room.
 	Before Position // The messages just before this one, without it.
 	After  Position // The messages just after this one, without it.
 	Around Position // Half a page up to and with this one, and half a page after it.
@@ -101,7 +102,7 @@ type HistoryQuery struct {
 	MaxBytes int
 }
 
-// Page is a page of messages, ascending by Seq without gaps.
+// Page is a page of messages, ascending by Seq; of a room's, without gaps.
 type Page struct {
 	Messages      []Message
 	HasMoreBefore bool // There are messages before the first one here.
@@ -109,8 +110,8 @@ type Page struct {
 }
 
 // History returns a page of a room's messages. A page costs the same anywhere in a room of any size. It
-// returns [ErrMessageNotFound] for a position that names a message which is not in the room, and an empty page for a
-// room that does not exist.
+// returns [ErrMessageNotFound] for a position or a thread that names a message which is not in the room, and an empty page
+// for a room that does not exist. Deleted messages are in their places, without what they said.
 func (s *Store) History(ctx context.Context, q HistoryQuery) (Page, error) {
 	const op = "history"
 	n, err := limit(q.Limit)
@@ -125,6 +126,11 @@ func (s *Store) History(ctx context.Context, q HistoryQuery) (Page, error) {
 	err = s.reading(ctx, op, func(tx *gorm.DB) error {
 		if !findable(q.RoomID) {
 			return nil
+		}
+		if q.Thread != "" {
+			if _, err := seqOf(tx, q.RoomID, q.Thread); err != nil {
+				return fmt.Errorf("thread: %w", err)
+			}
 		}
 		if page, err = q.page(tx); err != nil {
 			return err
@@ -216,8 +222,12 @@ func (q HistoryQuery) around(tx *gorm.DB, seq int64) (Page, error) {
 	}, err
 }
 
-// scope selects messages on one side of a place in the room, in the order of the index on (room_id, seq).
+// scope selects messages on one side of a place in the room, in the order of the index on (room_id, seq) or (parent_id, seq).
 func (q HistoryQuery) scope(tx *gorm.DB, side string, seq int64, order string) *gorm.DB {
+	if q.Thread != "" {
+		// The index covers nothing but replies; that a parameter is not empty, the database does not know.
+		return tx.Where("parent_id = ? AND parent_id <> '' AND "+side+" AND "+roomExists, q.Thread, seq, q.RoomID).Order(order)
+	}
 	return tx.Where("room_id = ? AND "+side+" AND "+roomExists, q.RoomID, seq, q.RoomID).Order(order)
 }
 

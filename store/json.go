@@ -35,3 +35,28 @@ func (r *RawJSON) UnmarshalJSON(data []byte) error {
 	*r = append((*r)[:0:0], data...)
 	return nil
 }
+
+// jsonText is how a value is stored that is none more often than not.
+func jsonText(v any, none bool) (driver.Value, error) {
+	if none {
+		return "", nil
+	}
+	text, err := json.Marshal(v)
+	return string(text), err
+}
+
+// scanJSON reads what jsonText has stored into the pointer v.
+func scanJSON[T any](src any, v *T) error {
+	var raw RawJSON
+	if err := raw.Scan(src); err != nil {
+		return err
+	}
+	var fresh T // what is decoded into a map adds to it
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &fresh); err != nil {
+			return fmt.Errorf("store: a JSON column: %w", err)
+		}
+	}
+	*v = fresh
+	return nil
+}

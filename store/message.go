@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -18,7 +17,7 @@ const (
 	MessageSystem  MessageType = "system"  // Appended with Draft.System.
 )
 
-// Message is a stored message. It never changes its ID, RoomID, Seq or SenderID.
+// Message is a stored message. It never changes its ID, RoomID, Seq, SenderID, ClientID, ParentID or CreatedAt.
 type Message struct {
 	ID          string `gorm:"primaryKey"` // UUIDv7.
 	RoomID      string
@@ -27,11 +26,22 @@ type Message struct {
 	ClientID    string // The sender's own id of it; the same as ID when the sender gave none.
 	Type        MessageType
 	Text        string
-	ParentID    string // Id of the message it replies to. Empty when it is not a reply.
+	ParentID    string  // Id of the message it replies to. Empty when it is not a reply.
+	QuotedID    string  // Id of the message it quotes. Empty when it quotes none.
+	Mentions    UserIDs // Who is named in it: members of the room at that time.
 	Attachments RawJSON
 	Metadata    RawJSON
 	CreatedAt   Millis `gorm:"autoCreateTime:false"` // Never earlier than that of the message before it in the room.
 	Sender      User   `gorm:"-"`                    // How to show the sender.
+
+	// What happens to it later.
+	Reactions  ReactionCounts `gorm:"<-:update"`
+	ReplyCount int64          `gorm:"<-:update"` // Replies to it that are not deleted.
+	PinnedAt   Millis         `gorm:"<-:update"` // When it was pinned; 0 when it is not.
+	PinnedBy   string         `gorm:"<-:update"` // Id of who pinned it; empty for the system.
+	EditedAt   Millis         `gorm:"<-:update"` // When it was last edited; 0 when it never was.
+	DeletedAt  Millis         `gorm:"<-:update"` // When it was deleted; 0 when it is not. See [Store.DeleteMessage].
+	DeletedBy  string         `gorm:"<-:update"` // Id of who deleted it; empty for the system.
 }
 
 // Draft is a message to be appended.
@@ -44,7 +54,9 @@ type Draft struct {
 	ClientID string
 
 	Text        string  // Valid UTF-8 without U+0000, at most 1 MiB. May be empty.
-	ParentID    string  // Id of a message in the same room. Defaults to none.
+	ParentID    string  // Id of a message in the same room, which may be deleted. Defaults to none.
+	QuotedID    string  // The same.
+	Mentions    UserIDs // At most 100. Only members of the room are stored. Defaults to none.
 	Attachments RawJSON // A JSON value of at most 64 KiB. Defaults to none.
 	Metadata    RawJSON // A JSON value of at most 64 KiB. Defaults to none.
 
@@ -70,6 +82,9 @@ func (d Draft) validate() error {
 	if err := checkText("text", d.Text, maxText); err != nil {
 		return err
 	}
+	if err := checkMentions(d.Mentions); err != nil {
+		return err
+	}
 	if err := checkJSON("attachments", d.Attachments, maxJSON); err != nil {
 		return err
 	}
@@ -84,7 +99,8 @@ func (d Draft) message() (Message, error) {
 	}
 	m := Message{
 		ID: id.String(), RoomID: d.RoomID, SenderID: d.Sender.ID, ClientID: d.ClientID, Type: MessageRegular, Text: d.Text,
-		ParentID: d.ParentID, Attachments: d.Attachments, Metadata: d.Metadata, Sender: d.Sender,
+		ParentID: d.ParentID, QuotedID: d.QuotedID, Mentions: d.Mentions, Attachments: d.Attachments, Metadata: d.Metadata,
+		Sender: d.Sender,
 	}
 	if m.ClientID == "" {
 		m.ClientID = m.ID
@@ -97,69 +113,6 @@ func (d Draft) message() (Message, error) {
 	}
 	return m, nil
 }
-
-// Append stores a message and returns it as stored, after the commit. For a ClientID that its sender has used in the room
-// before, it returns the message stored then, and duplicate is true.
-//
-// It blocks until the message is committed: for about one fsync, at most 10 seconds while the database is away, and longer
-// only while the queue is full. When ctx ends while the message is still waiting for a place in the queue, it is not
-// stored; when ctx ends later, the message is stored nevertheless. Append returns [ErrUnavailable] together with ctx's error
-// in both cases.
-//
-// Errors: [ErrInvalidArgument], [ErrRoomNotFound], [ErrNotMember], [ErrMessageNotFound] for the ParentID, [ErrIDConflict],
-// [ErrStorageFull], [ErrUnavailable], [ErrClosed]. Safe for concurrent use.
-func (s *Store) Append(ctx context.Context, d Draft) (m Message, duplicate bool, err error) {
-	const op = "append"
-	if err := d.validate(); err != nil {
-		return Message{}, false, wrap(op, err)
-	}
-	if d.ParentID != "" {
-		if err := s.checkParent(ctx, d); err != nil {
-			return Message{}, false, err
-		}
-	}
-	if m, err = d.message(); err != nil {
-		return Message{}, false, wrap(op, err)
-	}
-	r := newRequest(m, d)
-	if err := s.enqueue(ctx, r); err != nil {
-		return Message{}, false, wrap(op, err)
-	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		return Message{}, false, wrap(op, ctx.Err())
-	}
-	if r.err != nil {
-		return Message{}, false, wrap(op, r.err)
-	}
-	return r.msg, r.duplicate, nil
-}
-
-// checkParent looks outside of the transaction: messages do not move or disappear.
-func (s *Store) checkParent(ctx context.Context, d Draft) error {
-	return s.reading(ctx, "append", func(tx *gorm.DB) error {
-		if _, err := seqOf(tx, d.RoomID, d.ParentID); err != nil {
-			return fmt.Errorf("parent: %w", err)
-		}
-		return nil
-	})
-}
-
-func (s *Store) enqueue(ctx context.Context, r *request) error {
-	s.gate.RLock()
-	defer s.gate.RUnlock()
-	if s.closed {
-		return ErrClosed
-	}
-	return s.writer.enqueue(ctx, r)
-}
-
-// OnCommit sets the function that gets what this store's Append has committed: each message once, per room in the order of
-// Seq, duplicates left out. Calls follow one another on one goroutine, beside the next commit; one that takes long
-// therefore ends up slowing the appends. It must not wait for an Append. The slice and its messages are shared: do not change them.
-// A panic in it is logged and ends that call only. Set it before the first Append; messages committed without it are not delivered later.
-func (s *Store) OnCommit(fn func([]Message)) { s.writer.onCommit.Store(&fn) }
 
 // Message returns the message with the given id, or [ErrMessageNotFound].
 func (s *Store) Message(ctx context.Context, id string) (Message, error) {

@@ -17,7 +17,8 @@ import (
 
 // tables are those that grow with the chat.
 var tables = []string{
-	"chat_messages", "chat_rooms", "chat_members", "chat_users", "chat_invitations", "chat_sanctions", "chat_flags", "chat_audit", "chat_mentions",
+	"chat_messages", "chat_rooms", "chat_members", "chat_users", "chat_invitations", "chat_sanctions", "chat_flags", "chat_audit",
+	"chat_reactions", "chat_mentions",
 }
 
 // fill puts n messages into the room "general", a power of ten, past the store, and lets the database look at its tables.
@@ -64,12 +65,16 @@ func populate(t *testing.T, d storetest.Database, db *gorm.DB) {
 		"chat_invitations (room_id, user_id, role, invited_by, created_at)":                                       "room_id, id, 'member', '', 0",
 		"chat_sanctions (user_id, kind, room_id, set_by, reason, until, created_at)":                              "id, 'mute', room_id, '', '', 0, 0",
 		"chat_flags (id, message_id, room_id, user_id, reason, created_at, resolved_at, resolved_by, resolution)": "id, id, room_id, 'ann', '', 0, seq % 2, '', ''",
+		"chat_reactions (message_id, user_id, emoji, created_at)":                                                 "id, 'ann', 'x', 0",
 		"chat_audit (id, actor_id, action, room_id, user_id, message_id, details, created_at)":                    "id, 'ann', 'x', room_id, '', '', '', 0",
 	} {
 		name, _, _ := strings.Cut(table, " ")
 		require.NoError(t, db.Exec("INSERT INTO "+table+" SELECT "+row+" FROM chat_messages").Error)
 		analyze(t, d, db, name)
 	}
+	require.NoError(t, db.Exec("UPDATE chat_messages SET parent_id = CASE WHEN seq % 20 = 0 THEN 'm5000' ELSE 'm1' END WHERE seq % 10 = 0").Error)
+	require.NoError(t, db.Exec("UPDATE chat_messages SET pinned_at = 1 WHERE seq % 1000 = 1").Error)
+	analyze(t, d, db, "chat_messages")
 }
 
 // No statement looks at more rows than it needs: each uses an index, and none sorts.
@@ -110,7 +115,7 @@ func TestPlans(t *testing.T) {
 				require.NotContains(t, plan, word, "%s: %s", name, plan)
 			}
 			if strings.Contains(s.SQL, "chat_messages") {
-				require.Regexp(t, `chat_messages_(seq|id|client|pkey)|PRIMARY`, plan, "%s: %s", name, plan)
+				require.Regexp(t, `chat_messages_(seq|id|client|pkey|thread|pinned)|PRIMARY`, plan, "%s: %s", name, plan)
 			}
 		}
 	})

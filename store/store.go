@@ -29,15 +29,20 @@ type Store struct {
 	writer  *writer
 	marker  *marker
 	purger  *purger
+	turns   *turns
 
-	gate   sync.RWMutex // held for reading while an operation begins
-	closed bool
-	close  sync.Once
-	err    error // of Close
+	gate    sync.RWMutex // held for reading while an operation begins
+	closed  bool
+	editing sync.WaitGroup // edits that have begun
+	close   sync.Once
+	err     error // of Close
 }
 
 func (s *Store) start(pool *sql.DB, c config) {
 	s.writer = newWriter(s.write, pool, s.dialect, c, s.files)
+	if s.turns = newTurns(serverTurns); s.files != nil {
+		s.turns = newTurns(1)
+	}
 	s.marker = newMarker(s)
 	s.marker.start()
 	s.writer.stored = s.marker.sent
@@ -46,13 +51,14 @@ func (s *Store) start(pool *sql.DB, c config) {
 	s.purger.start()
 }
 
-// Close stores what has been accepted by Append, delivers it to OnCommit, and closes the connections that the store opened; the
-// application's *gorm.DB stays open. Later calls return [ErrClosed]. It must not be called by the function given to OnCommit.
+// Close stores what has been accepted by Append, delivers it to OnCommit and OnChange, and closes the connections that the store opened; the
+// application's *gorm.DB stays open. Later calls return [ErrClosed]. It must not be called by a function given to them.
 func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.gate.Lock() // waits for Appends that are entering the queue
 		s.closed = true
 		s.gate.Unlock()
+		s.editing.Wait()
 		s.purger.close()
 		s.writer.stop()
 		s.marker.stop()

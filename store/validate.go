@@ -18,6 +18,7 @@ const (
 	maxURL       = 2048
 	maxText      = 1 << 20
 	maxJSON      = 64 << 10
+	maxEmoji     = 64
 	maxRoomJSON  = 16 << 10 // SQLite rewrites a room's row, metadata and all, with each batch of messages.
 )
 

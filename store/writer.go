@@ -20,8 +20,10 @@ const (
 	maxBatch      = 512
 	maxBatchBytes = 1 << 20
 
-	// maxHandover is how many committed batches may wait for OnCommit before the writer waits, too.
+	// maxHandover is how many committed batches may wait for OnCommit before the writer waits, too, and maxChanges how many
+	// changes of messages before those who make them wait.
 	maxHandover = 8
+	maxChanges  = 1024
 
 	// maxUnresolved bounds the messages remembered whose commit went unanswered.
 	maxUnresolved = 4096
@@ -55,7 +57,14 @@ func newRequest(m Message, d Draft) *request {
 	}
 }
 
-// writer commits messages in batches. What was committed goes to onCommit on a second goroutine, beside the next commit.
+// news is what has been committed, for OnCommit and OnChange.
+type news struct {
+	stored  []Message
+	changed []Change
+}
+
+// writer commits messages in batches. What was committed goes to onCommit on a second goroutine, beside the next commit, and
+// so do the changes of messages, which others have committed.
 type writer struct {
 	db       *gorm.DB
 	tx       *sql.TxOptions
@@ -65,9 +74,11 @@ type writer struct {
 	files    *files // nil on a server
 	queue    chan *request
 	bytes    *semaphore.Weighted // free bytes of the queue
-	handover chan []Message
-	stored   func([]Message) // gets what was committed before onCommit does; does not wait
+	stored   func([]Message)     // gets what was committed before onCommit does; does not wait
+	changes  chan Change
+	handover chan news
 	onCommit atomic.Pointer[func([]Message)]
+	onChange atomic.Pointer[func(Change)]
 	done     chan struct{}
 
 	// unresolved are messages whose commit went unanswered until their senders were told so. They are looked up with
@@ -81,7 +92,8 @@ func newWriter(db *gorm.DB, pool *sql.DB, d migrations.Dialect, c config, f *fil
 		db: db, tx: txOptions(d), sql: newBatchSQL(d), log: c.log, files: f,
 		queue:    make(chan *request, c.queueMessages),
 		bytes:    semaphore.NewWeighted(int64(c.queueBytes)),
-		handover: make(chan []Message, maxHandover),
+		changes:  make(chan Change, maxChanges),
+		handover: make(chan news, maxHandover),
 		done:     make(chan struct{}),
 	}
 	if d != migrations.Postgres && !keepsStatements(pool.Driver()) {
@@ -115,8 +127,8 @@ func (w *writer) run() {
 	delivered := make(chan struct{})
 	go func() {
 		defer close(delivered)
-		for batch := range w.handover {
-			w.deliver(batch)
+		for n := range w.handover {
+			w.deliver(n)
 		}
 	}()
 	for {
@@ -127,6 +139,7 @@ func (w *writer) run() {
 			break
 		}
 	}
+	w.passOn(nil)
 	close(w.handover)
 	<-delivered
 	if err := w.prepared.close(); err != nil {
@@ -136,6 +149,9 @@ func (w *writer) run() {
 }
 
 // collect waits for a message and takes its neighbours with it. It reports false when the queue is closed and empty.
+//
+// Changes that arrive meanwhile are passed on from here, between two batches: a change can only be of a message whose commit is over, so
+// the message has been handed over before. Unless it is unresolved: then changes wait.
 func (w *writer) collect() (batch []*request, open bool) {
 	var r *request
 	if len(w.unresolved) > 0 {
@@ -147,7 +163,12 @@ func (w *writer) collect() (batch []*request, open bool) {
 			return nil, true
 		}
 	} else {
-		r, open = <-w.queue
+		select {
+		case r, open = <-w.queue:
+		case c := <-w.changes:
+			w.passOn([]Change{c})
+			return nil, true
+		}
 	}
 	if !open {
 		return nil, false
@@ -167,6 +188,22 @@ func (w *writer) collect() (batch []*request, open bool) {
 		}
 	}
 	return batch, true
+}
+
+// passOn hands changes over, and those that wait behind them.
+func (w *writer) passOn(changed []Change) {
+	for {
+		select {
+		case c := <-w.changes:
+			changed = append(changed, c)
+			continue
+		default:
+		}
+		if len(changed) > 0 {
+			w.handover <- news{changed: changed}
+		}
+		return
+	}
 }
 
 // write stores a batch and answers every request of it.
@@ -240,7 +277,7 @@ func (w *writer) succeed(batch []*request, results []result) {
 	w.unresolved = nil
 	if len(stored) > 0 {
 		inOrder(stored)
-		w.handover <- stored
+		w.handover <- news{stored: stored}
 	}
 }
 
@@ -267,18 +304,29 @@ func (w *writer) finish(r *request, err error) {
 	close(r.done)
 }
 
-// deliver calls OnCommit. A panic in it must not end the process, nor keep later messages back.
-func (w *writer) deliver(batch []Message) {
+// deliver calls OnCommit and OnChange. A panic in them must not end the process, nor keep later news back.
+func (w *writer) deliver(n news) {
+	if len(n.stored) > 0 {
+		w.stored(n.stored)
+		if fn := w.onCommit.Load(); fn != nil {
+			w.call("OnCommit", func() { (*fn)(n.stored) })
+		}
+	}
+	if fn := w.onChange.Load(); fn != nil {
+		for _, c := range n.changed {
+			w.call("OnChange", func() { (*fn)(c) })
+		}
+	}
+}
+
+func (w *writer) call(name string, fn func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			stack := make([]byte, 8<<10)
-			w.log.Error("store: OnCommit panicked", "panic", p, "stack", string(stack[:runtime.Stack(stack, false)]))
+			w.log.Error("store: a function of the application panicked", "function", name, "panic", p, "stack", string(stack[:runtime.Stack(stack, false)]))
 		}
 	}()
-	w.stored(batch)
-	if fn := w.onCommit.Load(); fn != nil {
-		(*fn)(batch)
-	}
+	fn()
 }
 
 // absent and present log the loss and the return of the database, once each.

@@ -417,3 +417,36 @@ func TestUnansweredCommitOfRoomsAndMembers(t *testing.T) {
 	require.EqualValues(t, 1, got.MemberCount)
 	require.NoError(t, s.Close())
 }
+
+// A plain message is stored by four statements, the INSERT with the columns it has a value for alone. A fifth is for replies, and another for
+// mentions.
+func TestStatementsOfAMessage(t *testing.T) {
+	t.Parallel()
+	s, d := faultyStore(t)
+	s.purger.close()
+	s.writer.stored = func([]Message) {}
+	s.writer.prepared = nil // what is prepared would not be seen
+	d.run()
+	first, _, err := s.Append(t.Context(), draft("a"))
+	require.NoError(t, err)
+	plain := d.run()
+	require.Len(t, plain, 4, "lock, look up, insert, advance: %q", plain)
+	require.Contains(t, plain[2], "INSERT INTO `chat_messages` (`id`,`room_id`,`seq`,`sender_id`,`client_id`,`type`,`text`,`parent_id`,"+
+		"`attachments`,`metadata`,`created_at`)")
+	for _, c := range []struct {
+		draft Draft
+		want  int
+	}{
+		{Draft{ParentID: first.ID}, 1 + 5},
+		{Draft{QuotedID: first.ID}, 1 + 4},
+		{Draft{Mentions: UserIDs{"ann"}}, 1 + 5},
+		{Draft{Mentions: UserIDs{"nobody"}}, 1 + 4},
+		{Draft{ParentID: first.ID, QuotedID: first.ID, Mentions: UserIDs{"ann"}}, 3 + 6},
+	} {
+		c.draft.RoomID, c.draft.Sender = "r", User{ID: "ann"}
+		_, _, err := s.Append(t.Context(), c.draft)
+		require.NoError(t, err)
+		require.Len(t, d.run(), c.want, "with those that look up what it refers to")
+	}
+	require.NoError(t, s.Close())
+}

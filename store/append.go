@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+)
+
+// Append stores a message and returns it as stored, after the commit. For a ClientID that its sender has used in the room
+// before, it returns the message stored then, and duplicate is true.
+//
+// It blocks until the message is committed: for about one fsync, at most 10 seconds while the database is away, and longer
+// only while the queue is full. When ctx ends while the message is still waiting for a place in the queue, it is not
+// stored; when ctx ends later, the message is stored nevertheless. Append returns [ErrUnavailable] together with ctx's error
+// in both cases.
+//
+// Errors: [ErrInvalidArgument], [ErrRoomNotFound], [ErrNotMember], [ErrMessageNotFound] for the ParentID
+// or the QuotedID, [ErrIDConflict],
+// [ErrStorageFull], [ErrUnavailable], [ErrClosed]. Safe for concurrent use.
+func (s *Store) Append(ctx context.Context, d Draft) (m Message, duplicate bool, err error) {
+	const op = "append"
+	if err := d.validate(); err != nil {
+		return Message{}, false, wrap(op, err)
+	}
+	if err := s.resolve(ctx, &d); err != nil {
+		return Message{}, false, err
+	}
+	if m, err = d.message(); err != nil {
+		return Message{}, false, wrap(op, err)
+	}
+	r := newRequest(m, d)
+	if err := s.enqueue(ctx, r); err != nil {
+		return Message{}, false, wrap(op, err)
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		return Message{}, false, wrap(op, ctx.Err())
+	}
+	if r.err != nil {
+		return Message{}, false, wrap(op, r.err)
+	}
+	return r.msg, r.duplicate, nil
+}
+
+// resolve looks up what a draft refers to, which a plain message does not. It does so outside of the transaction: messages do
+// not move or disappear, and who is a member just before is good enough for being named.
+func (s *Store) resolve(ctx context.Context, d *Draft) error {
+	if d.ParentID == "" && d.QuotedID == "" && len(d.Mentions) == 0 {
+		return nil
+	}
+	return s.reading(ctx, "append", func(tx *gorm.DB) (err error) {
+		for _, ref := range [2]struct{ name, id string }{{"parent", d.ParentID}, {"quoted message", d.QuotedID}} {
+			if ref.id == "" {
+				continue
+			}
+			if _, err := seqOf(tx, d.RoomID, ref.id); err != nil {
+				return fmt.Errorf("%s: %w", ref.name, err)
+			}
+		}
+		d.Mentions, err = membersAmong(tx, d.RoomID, d.Mentions)
+		return err
+	})
+}
+
+func (s *Store) enqueue(ctx context.Context, r *request) error {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return s.writer.enqueue(ctx, r)
+}
+
+// OnCommit sets the function that gets what this store's Append has committed: each message once, per room in the order of
+// Seq, duplicates left out. Calls follow one another on one goroutine, beside the next commit; one that takes long
+// therefore ends up slowing the appends. It must not wait for an Append or a change of a message. The slice and its messages are shared: do not change them.
+// A panic in it is logged and ends that call only. Set it before the first Append; messages committed without it are not delivered later.
+func (s *Store) OnCommit(fn func([]Message)) { s.writer.onCommit.Store(&fn) }
