@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"gorm.io/gorm"
 )
@@ -81,24 +83,18 @@ func (q AccessQuery) message(tx *gorm.DB) (m Message, found bool, err error) {
 	return page[0], true, nil
 }
 
-// accessRow is a row of accessSQL: one for each sanction of the user, but at least one.
-type accessRow struct {
-	Room       Room       `gorm:"embedded"`
-	Member     Member     `gorm:"embedded;embeddedPrefix:m_"`
-	Invitation Invitation `gorm:"embedded;embeddedPrefix:i_"`
-	Sanction   Sanction   `gorm:"embedded;embeddedPrefix:s_"`
-}
-
-const accessSQL = "SELECT r.*," +
-	" m.room_id AS m_room_id, m.user_id AS m_user_id, m.role AS m_role, m.joined_at AS m_joined_at, m.read_seq AS m_read_seq," +
-	" m.notifications AS m_notifications," +
-	" i.room_id AS i_room_id, i.user_id AS i_user_id, i.role AS i_role, i.invited_by AS i_invited_by, i.created_at AS i_created_at," +
-	" s.user_id AS s_user_id, s.kind AS s_kind, s.room_id AS s_room_id, s.set_by AS s_set_by, s.reason AS s_reason," +
-	" s.until AS s_until, s.created_at AS s_created_at" +
+// accessSQL has a row for each sanction of the user in question, but at least one. The conditions on sanctions are spelled out because
+// SQLite fills a temporary table for each list after IN, which takes longer than everything else here; a user has few of them.
+const accessSQL = "SELECT r.id, r.epoch, r.type, r.name, r.topic, r.created_by, r.last_seq, r.last_message_at, r.member_count," +
+	" r.metadata, r.created_at, r.updated_at," +
+	" COALESCE(m.user_id, ''), COALESCE(m.role, ''), COALESCE(m.joined_at, 0), COALESCE(m.read_seq, 0), COALESCE(m.notifications, '')," +
+	" COALESCE(i.user_id, ''), COALESCE(i.role, ''), COALESCE(i.invited_by, ''), COALESCE(i.created_at, 0)," +
+	" COALESCE(s.kind, ''), COALESCE(s.room_id, ''), COALESCE(s.set_by, ''), COALESCE(s.reason, ''), COALESCE(s.until, 0)," +
+	" COALESCE(s.created_at, 0)" +
 	" FROM chat_rooms r" +
 	" LEFT JOIN chat_members m ON m.room_id = r.id AND m.user_id = ?" +
 	" LEFT JOIN chat_invitations i ON i.room_id = r.id AND i.user_id = ?" +
-	" LEFT JOIN chat_sanctions s ON s.user_id = ? AND s.kind IN ('mute', 'ban') AND s.room_id IN ('', ?) AND (s.until = 0 OR s.until > ?)" +
+	" LEFT JOIN chat_sanctions s ON s.user_id = ? AND (s.room_id = '' OR s.room_id = ?) AND (s.until = 0 OR s.until > ?)" +
 	" WHERE r.id = ? AND r.deleted_at = 0"
 
 func (q AccessQuery) args(roomID string) []any {
@@ -106,33 +102,65 @@ func (q AccessQuery) args(roomID string) []any {
 }
 
 // standing is everything but the message.
-func (q AccessQuery) standing(tx *gorm.DB, roomID string, missing error) (Access, error) {
+func (q AccessQuery) standing(tx *gorm.DB, roomID string, missing error) (a Access, err error) {
 	if !findable(roomID) {
 		return Access{}, missing
 	}
-	var rows []accessRow
-	if err := tx.Raw(accessSQL, q.args(roomID)...).Scan(&rows).Error; err != nil {
+	rows, err := tx.Raw(accessSQL, q.args(roomID)...).Rows()
+	if err != nil {
 		return Access{}, err
 	}
-	if len(rows) == 0 {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := a.scan(rows); err != nil {
+			return Access{}, err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return Access{}, err
+	}
+	if a.Room.ID == "" {
 		return Access{}, missing
 	}
-	a := Access{Room: rows[0].Room}
-	if rows[0].Member.UserID != "" {
-		a.Member = &rows[0].Member
-	}
-	if rows[0].Invitation.UserID != "" {
-		a.Invited = &rows[0].Invitation
-	}
-	for i := range rows {
-		switch s := &rows[i].Sanction; s.Kind {
-		case SanctionMute:
-			a.Muted = longer(a.Muted, s)
-		case SanctionBan:
-			a.Banned = longer(a.Banned, s)
+	for _, s := range []*Sanction{a.Muted, a.Banned} {
+		if s != nil {
+			s.UserID = q.UserID
 		}
 	}
 	return a, nil
+}
+
+// scan takes over a row of accessSQL.
+func (a *Access) scan(rows *sql.Rows) error {
+	var m Member
+	var i Invitation
+	var s Sanction
+	r := &a.Room
+	err := rows.Scan(
+		&r.ID, &r.Epoch, &r.Type, &r.Name, &r.Topic, &r.CreatedBy, &r.LastSeq, &r.LastMessageAt, &r.MemberCount,
+		&r.Metadata, &r.CreatedAt, &r.UpdatedAt,
+		&m.UserID, &m.Role, &m.JoinedAt, &m.ReadSeq, &m.Notifications,
+		&i.UserID, &i.Role, &i.InvitedBy, &i.CreatedAt,
+		&s.Kind, &s.RoomID, &s.SetBy, &s.Reason, &s.Until, &s.CreatedAt,
+	)
+	if err != nil {
+		return err
+	}
+	if m.UserID != "" {
+		m.RoomID = r.ID
+		a.Member = &m
+	}
+	if i.UserID != "" {
+		i.RoomID = r.ID
+		a.Invited = &i
+	}
+	switch s.Kind {
+	case SanctionMute:
+		a.Muted = longer(a.Muted, &s)
+	case SanctionBan:
+		a.Banned = longer(a.Banned, &s)
+	}
+	return nil
 }
 
 // longer is the sanction that ends later; s may be nil.

@@ -46,7 +46,7 @@ func Statements(s *Store) map[string]Statement {
 		"rooms":            built(RoomQuery{After: "room-50", Limit: 50}.scope(dry).Find(&[]Room{})),
 		"rooms of a type":  built(RoomQuery{Type: RoomPrivate, After: "room-50", Limit: 50}.scope(dry).Find(&[]Room{})),
 		"members":          built(MemberQuery{RoomID: "general", After: "user-50", Limit: 50}.scope(dry).Find(&[]Member{})),
-		"access":           built(dry.Raw(accessSQL, AccessQuery{UserID: "ann"}.args("general")...).Scan(&[]accessRow{})),
+		"access":           built(dry.Raw(accessSQL, AccessQuery{UserID: "ann"}.args("general")...).Find(&[]Room{})),
 		"invitations":      built(InvitationQuery{RoomID: "general", Limit: 50}.scope(dry).Find(&[]Invitation{})),
 		"invited to":       built(InvitationQuery{UserID: "ann", Limit: 50}.scope(dry).Find(&[]Invitation{})),
 		"sanctions":        built(SanctionQuery{Kind: SanctionBan, RoomID: "general", Limit: 50}.scope(dry).Find(&[]Sanction{})),
