@@ -159,6 +159,9 @@ func (c *Chat) permitOn(ctx context.Context, who caller, action, others Action, 
 	case err != nil:
 		return store.Access{}, c.storeError(string(action), err)
 	}
+	if a.Message != nil && a.Message.DeletedAt != 0 && !row.deleted {
+		return store.Access{}, missing(row)
+	}
 	if others != "" && (a.Message == nil || a.Message.SenderID != who.user.ID) {
 		action, row = others, c.rules[others]
 	}

@@ -34,6 +34,7 @@ type expectation struct {
 	anywhere                 string // of an operation that is about no room
 	public, private, channel string
 	own                      string // in a private room, on a message of one's own; only where that makes a difference
+	tombstone                string // in a private room, on a message that is deleted; defaults to one that is not there
 	arg                      object // besides room_id, message_id
 }
 
@@ -125,20 +126,27 @@ func (a *app) checkCells(t *testing.T, op chat.OperationInfo, row expectation, w
 	require.NoError(t, err)
 	require.Equal(t, missing, check("deleted", gone, merge(op, row.arg, deleted)), "%s by %s as %s: deleted", op.Name, w, s)
 
+	if op.OnMessage && row.tombstone == "" {
+		row.tombstone = gone
+	}
 	for _, there := range []struct {
 		place, letters string
 		kind           store.RoomType
-		own            bool
 	}{
-		{"public", row.public, store.RoomPublic, false},
-		{"private", row.private, store.RoomPrivate, false},
-		{"channel", row.channel, store.RoomChannel, false},
-		{"own", row.own, store.RoomPrivate, true},
+		{"public", row.public, store.RoomPublic},
+		{"private", row.private, store.RoomPrivate},
+		{"channel", row.channel, store.RoomChannel},
+		{"own", row.own, store.RoomPrivate},
+		{"tombstone", row.tombstone, store.RoomPrivate},
 	} {
 		if there.letters == "" {
 			continue
 		}
-		sc := a.stage(t, there.kind, s, there.own && s != nobody && s != system)
+		sc := a.stage(t, there.kind, s, there.place == "own" && s != nobody && s != system)
+		if there.place == "tombstone" {
+			_, _, err := a.store.DeleteMessage(t.Context(), sc.message, store.User{})
+			require.NoError(t, err)
+		}
 		a.prepare(t, op, sc, socket)
 		got := check(there.place, there.letters, merge(op, row.arg, sc))
 		if there.letters[s] == 'n' {
