@@ -2,8 +2,15 @@ package chat
 
 import (
 	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
 )
 
 // FuzzSend holds what gets as far as the store to what every database takes.
@@ -66,6 +73,38 @@ func FuzzHistory(f *testing.F) {
 		}
 		if given > 1 || q.Limit < 0 || q.Limit > maxPage {
 			t.Errorf("%s: %+v", data, q)
+		}
+	})
+}
+
+// FuzzBind holds REST to arguments or an error of the contract, whatever an address, a header and a body say.
+func FuzzBind(f *testing.F) {
+	f.Add(uint8(0), "r", "limit=1&after=2", `{"text":"x"}`, "key")
+	f.Add(uint8(3), "%2e%2e", "limit=1&limit=2&before=%00", `[]`, "")
+	f.Add(uint8(7), "a/b", "after=-1&cursor=after%3A", `{"room_id":"s","after":1e3}`, "\x00")
+	f.Add(uint8(9), "R", "limit=99999999999999999999", `{"room_id":null,"metadata":[]}`, "k")
+	c := &Chat{cfg: defaults()}
+	operations := c.table()
+	e := echo.New()
+	f.Fuzz(func(t *testing.T, which uint8, param, query, body, key string) {
+		op := operations[int(which)%len(operations)]
+		req := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		req.Header = http.Header{echo.HeaderContentType: {echo.MIMEApplicationJSON}, idempotencyKey: {key}}
+		req.URL.RawQuery = query
+		ec := e.NewContext(req, httptest.NewRecorder())
+		var names, values []string
+		for _, name := range slices.Sorted(maps.Keys(op.fields)) {
+			names, values = append(names, name), append(values, param)
+		}
+		ec.SetParamNames(names...)
+		ec.SetParamValues(values...)
+		in := op.newIn()
+		err := c.bind(ec, op, in)
+		if own, ok := asError(err); err != nil && (!ok || own.Code.status() >= http.StatusInternalServerError) {
+			t.Errorf("%s: %v", op, err)
+		}
+		if err == nil && op.text(in, "room_id") != "" && checkRoomID(op.text(in, "room_id")) != nil {
+			t.Errorf("%s: room_id %q is let through", op, op.text(in, "room_id"))
 		}
 	})
 }
