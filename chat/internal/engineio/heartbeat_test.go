@@ -545,6 +545,8 @@ func TestPollsInQuickSuccession(t *testing.T) {
 		synctest.Wait()
 		second := make(chan answer, 1)
 		go func() { second <- b.get() }()
+		synctest.Wait()
+		require.False(t, s.SendVolatile(message("volatile")))
 		s.Send(message("second"))
 		synctest.Wait()
 		require.Empty(t, second)

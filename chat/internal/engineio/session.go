@@ -162,7 +162,7 @@ func (s *Session) Send(m *Message) bool {
 func (s *Session) SendVolatile(m *Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ready := s.polling.get
+	ready := s.polling.get && s.polling.writing == 0
 	if s.wire != nil {
 		ready = !s.wire.busy
 	}
