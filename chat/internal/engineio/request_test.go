@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 )
 
@@ -323,5 +324,32 @@ func TestConfigIsValidated(t *testing.T) {
 		cfg.OnSession = valid
 		_, err := New(cfg)
 		require.ErrorContains(t, err, "Config."+field)
+	}
+}
+
+// As the reference implementation, the server speaks whatever protocol the client names first.
+func TestSubprotocols(t *testing.T) {
+	t.Parallel()
+	ts := newTestServer(t, Config{})
+	for asked, want := range map[string]string{
+		"":                           "",
+		"chat.v1":                    "chat.v1",
+		"chat.v2, chat.v1":           "chat.v2",
+		" a ,b":                      "a",
+		",b":                         "",
+		"not a token":                "",
+		"quoted\"":                   "",
+		strings.Repeat("x", 64<<10):  "",
+		strings.Repeat("x,", 32<<10): "x",
+	} {
+		header := http.Header{}
+		if asked != "" {
+			header["Sec-Websocket-Protocol"] = []string{asked}
+		}
+		conn, res, err := websocket.DefaultDialer.Dial(ts.wsURL(wsQuery), header)
+		require.NoError(t, err)
+		_ = res.Body.Close()
+		require.Equal(t, want, res.Header.Get("Sec-WebSocket-Protocol"), "%.20q", asked)
+		_ = conn.Close()
 	}
 }

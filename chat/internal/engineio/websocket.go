@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -107,6 +108,9 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, s *Session) {
 	if opens {
 		srv.setCookie(header, s.id)
 	}
+	if protocol := subprotocol(r); protocol != "" {
+		header["Sec-Websocket-Protocol"] = []string{protocol}
+	}
 	// What gorilla reads of the request, and nothing that is the host's.
 	copied := &http.Request{Method: http.MethodGet, Host: r.Host, Header: http.Header{
 		"Connection":            {"Upgrade"},
@@ -115,6 +119,21 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, s *Session) {
 		"Sec-Websocket-Key":     {r.Header.Get("Sec-Websocket-Key")},
 	}}
 	go srv.serveWire(newWire(conn, s, opens), copied, header)
+}
+
+// subprotocol returns the first protocol that the client asks for, which the reference implementation agrees to (ws 8,
+// lib/websocket-server.js): a browser that asked for some and got none gives up.
+func subprotocol(r *http.Request) string {
+	asked := websocket.Subprotocols(r)
+	if len(asked) == 0 || len(asked[0]) > maxContextBytes || !consistsOf(asked[0], isTokenByte) {
+		return ""
+	}
+	return asked[0]
+}
+
+// isTokenByte tells whether c may stand in a token (RFC 9110, section 5.6.2).
+func isTokenByte(c byte) bool {
+	return isLower(c) || isDigit(c) || c >= 'A' && c <= 'Z' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // rejectEarlyData answers a client that sent frames before it had seen the 101: they sit in net/http's buffer, which
