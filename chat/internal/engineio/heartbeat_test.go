@@ -55,7 +55,7 @@ type writer struct {
 func (w writer) SetReadDeadline(time.Time) error  { return nil }
 func (w writer) SetWriteDeadline(time.Time) error { return nil }
 func (w writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return w.conn, bufio.NewReadWriter(bufio.NewReader(w.conn), bufio.NewWriter(w.conn)), nil
+	return w.conn, bufio.NewReadWriter(bufio.NewReaderSize(w.conn, 16), bufio.NewWriterSize(w.conn, 16)), nil
 }
 
 func (b *bubble) do(method, query, body string) answer {

@@ -96,8 +96,8 @@ func TestValidText(t *testing.T) {
 	}
 }
 
-// FuzzPayload decodes the body of a POST as receivePost does: it must not panic, and what it accepts must encode to the
-// same body again.
+// FuzzPayload decodes the body of a POST as receivePost does: it must not panic, take no more memory than the body has,
+// and what it accepts must encode to the same body again.
 func FuzzPayload(f *testing.F) {
 	for _, seed := range []string{"", "4hello", "4a\x1e4b", "bAQIDBA==", "2probe\x1e3\x1e1\x1e6", "\x1e", "4\xff", "b=", "9"} {
 		f.Add([]byte(seed))
@@ -107,6 +107,16 @@ func FuzzPayload(f *testing.F) {
 			require.True(t, !utf8.Valid(body) || strings.ContainsRune(string(body), 0))
 			return
 		}
+		frugal(t, len(body)+16<<10, func() {
+			rest := body
+			for more := true; more; {
+				var raw []byte
+				raw, rest, more = nextPacket(rest)
+				if _, _, err := decodePacket(raw); err != nil {
+					return
+				}
+			}
+		})
 		var again []byte
 		rest := body
 		for more := true; more; {
@@ -117,6 +127,9 @@ func FuzzPayload(f *testing.F) {
 				return
 			}
 			require.LessOrEqual(t, len(data), len(raw))
+			if typ == packetBinary {
+				require.LessOrEqual(t, cap(data), len(data)*5/4+64, "whoever keeps it keeps no more")
+			}
 			again = append(again, byte(typ))
 			if typ == packetBinary {
 				if strings.ContainsAny(string(raw), "\r\n") || base64.StdEncoding.EncodeToString(data) != string(raw[1:]) {

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
 	"time"
@@ -75,14 +76,16 @@ func TestScannerBudgets(t *testing.T) {
 	}
 }
 
-// FuzzScanner compares a stream in one piece with the same stream byte by byte.
+// FuzzScanner compares a stream in one piece with the same stream byte by byte, and with what a plain reader of frames
+// makes of it.
 func FuzzScanner(f *testing.F) {
 	f.Add(clientFrame(0x81, []byte("4hello")))
 	f.Add(append(clientFrame(0x01, []byte("4he")), clientFrame(0x80, []byte("llo"))...))
 	f.Add([]byte{0x82, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 1})
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		var whole, bytewise frameScanner
-		excess := whole.scan(stream, 1)
+		var excess string
+		frugal(t, 16<<10, func() { excess = whole.scan(stream, 1) })
 		var got string
 		for i := range stream {
 			if got = bytewise.scan(stream[i:i+1], 1); got != "" {
@@ -93,6 +96,44 @@ func FuzzScanner(f *testing.F) {
 		if excess == "" {
 			whole.header, bytewise.header = [14]byte{}, [14]byte{}
 			require.Equal(t, whole, bytewise)
+			messages, under := countMessages(stream)
+			require.Equal(t, messages, whole.messages)
+			require.Equal(t, under, whole.incomplete())
 		}
 	})
+}
+
+// countMessages counts the data frames that end a message, and tells whether the stream ends within a frame or a message.
+func countMessages(stream []byte) (messages int, under bool) {
+	for len(stream) > 0 {
+		size := uint64(2)
+		if len(stream) < 2 {
+			return messages, true
+		}
+		payload := uint64(stream[1] & 0x7F)
+		switch {
+		case payload == 126 && len(stream) >= 4:
+			size, payload = 4, uint64(binary.BigEndian.Uint16(stream[2:]))
+		case payload == 127 && len(stream) >= 10:
+			size, payload = 10, binary.BigEndian.Uint64(stream[2:])
+		case payload >= 126:
+			return messages, true
+		}
+		if stream[1]&0x80 != 0 {
+			size += 4
+		}
+		if uint64(len(stream)) < size {
+			return messages, true
+		}
+		if op := stream[0] & 0x0F; op < 0x8 || op > 0xA { // neither close nor ping nor pong
+			if under = stream[0]&0x80 == 0; !under {
+				messages++
+			}
+		}
+		if uint64(len(stream))-size < payload {
+			return messages, true
+		}
+		stream = stream[size+payload:]
+	}
+	return messages, under
 }
