@@ -37,8 +37,7 @@ type Config struct {
 	// MaxPayload limits one incoming message or POST body, in bytes, and is announced to the client. Defaults to 1e6.
 	MaxPayload int
 	// MaxBufferBytes limits what may be queued for one session; exceeding it closes the session with
-	// [ReasonSlowClient]. What is being written at the moment, a poll's answer for one, is not queued any more. Defaults
-	// to 1 MiB.
+	// [ReasonSlowClient]. The one answer to a poll that the client is taking does not count any more. Defaults to 1 MiB.
 	MaxBufferBytes int
 	// MaxBufferPackets limits the packets queued for one session like MaxBufferBytes. Defaults to 4096.
 	MaxBufferPackets int

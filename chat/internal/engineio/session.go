@@ -158,7 +158,7 @@ func (s *Session) Send(m *Message) bool {
 }
 
 // SendVolatile is Send for a message that may be lost: it is dropped, with result false, if the client is not ready to
-// take it now, which is when earlier bytes are still waiting or when no poll is open.
+// take it now, which is when it is still taking earlier bytes or when no poll is open.
 func (s *Session) SendVolatile(m *Message) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
