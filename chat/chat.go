@@ -195,6 +195,10 @@ func (c *Chat) storeError(op string, err error) *Error {
 		e = notAMember()
 	case errors.Is(err, store.ErrMessageNotFound):
 		e = messageNotFound()
+	case errors.Is(err, store.ErrNotInvited):
+		e = Forbidden("There is no invitation to this room.")
+	case errors.Is(err, store.ErrBanned):
+		e = NewError(CodeBanned, "You are banned from this room.")
 	case errors.Is(err, store.ErrRoomExists):
 		e = NewError(CodeConflict, "There is a room with that id already.")
 	case errors.Is(err, store.ErrIDConflict):

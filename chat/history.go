@@ -105,7 +105,7 @@ func (a HistoryQuery) query() (store.HistoryQuery, error) {
 			to = &q.After
 		}
 		if err := to.UnmarshalText([]byte(strings.TrimPrefix(text, cursorBefore))); err != nil {
-			return store.HistoryQuery{}, invalid("cursor", "is not one of this list")
+			return store.HistoryQuery{}, badCursor()
 		}
 	}
 	if given > 1 {

@@ -26,7 +26,8 @@ type JoinRoom struct {
 // kept is to be thrown away, and Messages is the latest page.
 type JoinedRoom struct {
 	Room    Room     `json:"room"`
-	Members []Member `json:"members"` // the first 200
+	Member  *Member  `json:"member,omitempty"` // the caller's own membership
+	Members []Member `json:"members"`          // the first 200
 	Page
 	Resync bool `json:"resync,omitempty"`
 }
@@ -68,10 +69,11 @@ func (c *Chat) joinRoom(ctx context.Context, r *request, in *JoinRoom) (JoinedRo
 	if err := c.enter(ctx, r, in.RoomID); err != nil {
 		return JoinedRoom{}, err
 	}
-	room, err := c.subscribe(ctx, r, in.RoomID)
+	a, err := c.subscribe(ctx, r, in.RoomID)
 	if err != nil {
 		return JoinedRoom{}, err
 	}
+	room := roomOf(a.Room)
 	q := store.HistoryQuery{RoomID: in.RoomID, Limit: in.Limit, MaxBytes: pageBytes}
 	resync := in.Epoch != "" && in.Epoch != room.Epoch || in.After != nil && *in.After > room.LastSeq
 	if in.After != nil && !resync {
@@ -85,7 +87,7 @@ func (c *Chat) joinRoom(ctx context.Context, r *request, in *JoinRoom) (JoinedRo
 	if err != nil {
 		return JoinedRoom{}, err
 	}
-	return JoinedRoom{Room: room, Members: members.Members, Page: page, Resync: resync}, nil
+	return JoinedRoom{Room: room, Member: c.ownMember(r.user, a), Members: members.Members, Page: page, Resync: resync}, nil
 }
 
 // roomLeft says whether a connection may be in one room more.
@@ -126,8 +128,16 @@ func (c *Chat) enter(ctx context.Context, r *request, roomID string) error {
 			return err
 		}
 	}
-	if r.access.Member == nil {
-		_, err := c.addMember(ctx, roomOf(r.access.Room), r.user, store.RoleMember)
+	switch {
+	case r.access.Member != nil:
+	case r.access.Invited != nil:
+		_, err := c.accept(ctx, r, roomID)
+		return err
+	default:
+		_, added, err := c.addMember(ctx, roomOf(r.access.Room), r.user, store.RoleMember)
+		if err == nil && added {
+			c.notice(r, r.access.Room, noticeOf{Kind: NoticeMemberJoined, User: r.actor()})
+		}
 		return err
 	}
 	if err := c.store.PutUser(ctx, r.user.row()); err != nil {
@@ -139,7 +149,7 @@ func (c *Chat) enter(ctx context.Context, r *request, roomID string) error {
 // subscribe lets the connection of a member hear what is said in a room. Whatever is committed from now on is either
 // delivered or in the page that is read afterwards, or both. Membership is read once more after the subscription: a removal
 // deletes the row first and takes the sockets out then, so one of the two sees the other.
-func (c *Chat) subscribe(ctx context.Context, r *request, roomID string) (Room, error) {
+func (c *Chat) subscribe(ctx context.Context, r *request, roomID string) (store.Access, error) {
 	if r.socket != nil {
 		r.socket.Join(roomKey(roomID))
 	}
@@ -148,9 +158,9 @@ func (c *Chat) subscribe(ctx context.Context, r *request, roomID string) (Room, 
 		if r.socket != nil {
 			r.socket.Leave(roomKey(roomID))
 		}
-		return Room{}, err
+		return store.Access{}, err
 	}
-	return roomOf(a.Room), nil
+	return a, nil
 }
 
 // unsubscribe takes all sockets of a user out of a room, and returns those of this node that were in it.
@@ -170,6 +180,7 @@ func (c *Chat) leaveRoom(ctx context.Context, r *request, _ *RoomRef) (nothing, 
 	if err := c.removeMember(ctx, room, r.user); err != nil {
 		return nothing{}, err
 	}
+	c.notice(r, r.access.Room, noticeOf{Kind: NoticeMemberLeft, User: r.actor()})
 	r.then(func(ctx context.Context) error { return c.hookLeave(ctx, r.user, room) })
 	return nothing{}, nil
 }

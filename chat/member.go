@@ -13,12 +13,35 @@ type Member struct {
 	User     User       `json:"user"`
 	Role     store.Role `json:"role"`
 	JoinedAt time.Time  `json:"joined_at"`
-	Online   bool       `json:"online"` // whether the user has a connection, in this room or not
+	ReadSeq  int64      `json:"read_seq"` // up to where the user has read
+	Online   bool       `json:"online"`   // whether the user has a connection, in this room or not
+
+	Notifications store.Notifications `json:"notifications,omitempty"` // told to the user alone
+	Muted         bool                `json:"muted,omitempty"`         // told when it changes, and to the user
+	MutedUntil    *time.Time          `json:"muted_until,omitempty"`   // absent: for good
 }
 
 func (c *Chat) memberOf(m store.Member) Member {
 	return Member{
-		User: userOf(m.User, m.UserID), Role: m.Role, JoinedAt: m.JoinedAt.Time(), Online: c.presence.online(m.UserID),
+		User: userOf(m.User, m.UserID), Role: m.Role, JoinedAt: m.JoinedAt.Time(), ReadSeq: m.ReadSeq, Online: c.presence.online(m.UserID),
+	}
+}
+
+// ownMember is the caller's membership as the caller sees it, or nil.
+func (c *Chat) ownMember(u User, a store.Access) *Member {
+	if a.Member == nil {
+		return nil
+	}
+	m := c.memberOf(*a.Member)
+	m.User, m.Notifications = u, a.Member.Notifications
+	m.mute(a.Muted)
+	return &m
+}
+
+func (m *Member) mute(s *store.Sanction) {
+	if m.Muted = s != nil; m.Muted && s.Until != 0 {
+		until := s.Until.Time()
+		m.MutedUntil = &until
 	}
 }
 
@@ -57,16 +80,24 @@ type MemberResult struct {
 func (c *Chat) memberOperations() []*operation {
 	return []*operation{
 		define(c.listMembers, spec{
-			name: "member.list", route: "GET /rooms/:room_id/members", action: ActionMemberList,
+			name: "member.list", event: true, route: "GET /rooms/:room_id/members", action: ActionMemberList,
 			doc: "Lists the members of a room, by the user's id.",
 		}),
 		define(c.addMemberTo, spec{
-			name: "member.add", action: ActionMemberAdd,
-			doc: "Makes a member of somebody.",
+			name: "member.add", event: true, route: "PUT /rooms/:room_id/members/:user_id", action: ActionMemberAdd,
+			doc: "Makes a member of somebody, without asking them.",
+		}),
+		define(c.updateMember, spec{
+			name: "member.update", event: true, route: "PATCH /rooms/:room_id/members/:user_id", action: ActionMemberUpdate,
+			doc: "Gives a member another role; moderators are the owner's to make and unmake.",
 		}),
 		define(c.removeMemberFrom, spec{
-			name: "member.remove", action: ActionMemberRemove,
-			doc: "Ends somebody's membership.",
+			name: "member.remove", event: true, route: "DELETE /rooms/:room_id/members/:user_id", action: ActionMemberRemove,
+			doc: "Ends somebody's membership, on all connections.",
+		}),
+		define(c.notifyMember, spec{
+			name: "room.notify", event: true, route: "PUT /rooms/:room_id/notifications", action: ActionRoomNotify,
+			doc: "Says which messages of a room the caller wants to be told of while elsewhere.",
 		}),
 	}
 }
@@ -92,7 +123,7 @@ func (a *Actor) RemoveMember(ctx context.Context, roomID, userID string) error {
 
 func (c *Chat) listMembers(ctx context.Context, _ *request, in *MemberQuery) (MemberPage, error) {
 	if len(in.Cursor) > maxUserIDBytes || !printable(in.Cursor) {
-		return MemberPage{}, invalid("cursor", "is not one of this list")
+		return MemberPage{}, badCursor()
 	}
 	if err := checkLimit(in.Limit); err != nil {
 		return MemberPage{}, err
@@ -113,11 +144,10 @@ func (c *Chat) memberPage(ctx context.Context, q store.MemberQuery) (MemberPage,
 }
 
 func (c *Chat) addMemberTo(ctx context.Context, r *request, in *NewMember) (MemberResult, error) {
-	u := in.User
-	if u.ID == "" {
-		u.ID = in.UserID
+	if err := c.mayGive(ctx, r, in.Role); err != nil {
+		return MemberResult{}, err
 	}
-	u, err := checkUser(u)
+	u, err := c.somebody(ctx, r, in.UserID, in.User)
 	if err != nil {
 		return MemberResult{}, err
 	}
@@ -128,44 +158,53 @@ func (c *Chat) addMemberTo(ctx context.Context, r *request, in *NewMember) (Memb
 	case !errors.Is(err, store.ErrNotMember):
 		return MemberResult{}, c.storeError("read member", err)
 	}
-	m, err := c.addMember(ctx, roomOf(r.access.Room), u, in.Role)
+	room := roomOf(r.access.Room)
+	m, added, err := c.addMember(ctx, room, u, in.Role, r.entry(u.ID, nil))
+	if errors.Is(err, &Error{Code: CodeBanned}) {
+		return MemberResult{}, invalid("user_id", "is banned")
+	}
+	if err == nil && added {
+		c.notifyAdded(room, u.ID, r.actor())
+		c.notice(r, r.access.Room, noticeOf{Kind: NoticeMemberAdded, User: &u})
+	}
 	return MemberResult{m}, err
 }
 
 // addMember makes a member of a user who was none a moment ago.
-func (c *Chat) addMember(ctx context.Context, room Room, u User, role store.Role) (Member, error) {
+func (c *Chat) addMember(ctx context.Context, room Room, u User, role store.Role, audit ...store.Audit) (m Member, added bool, err error) {
 	if err := c.hookJoin(ctx, u, room); err != nil {
-		return Member{}, err
+		return Member{}, false, err
 	}
-	row, added, err := c.store.AddMember(ctx, room.ID, u.row(), role)
+	row, added, err := c.store.AddMember(ctx, room.ID, u.row(), role, audit...)
 	if err != nil {
-		return Member{}, c.storeError("add member", err)
+		return Member{}, false, c.storeError("add member", err)
 	}
-	m := c.memberOf(row)
+	m = c.memberOf(row)
 	if added {
 		c.announceAdded(room.ID, m)
 	}
-	return m, nil
+	return m, added, nil
 }
 
 func (c *Chat) removeMemberFrom(ctx context.Context, r *request, in *MemberRef) (nothing, error) {
-	row, err := c.store.Member(ctx, in.RoomID, in.UserID)
+	row, err := c.subject(ctx, r, in.UserID)
 	if err != nil {
-		return nothing{}, c.storeError("read member", err)
-	}
-	u, room := userOf(row.User, in.UserID), roomOf(r.access.Room)
-	if err := c.removeMember(ctx, room, u); err != nil {
 		return nothing{}, err
 	}
+	u, room := userOf(row.User, in.UserID), roomOf(r.access.Room)
+	if err := c.removeMember(ctx, room, u, r.entry(u.ID, nil)); err != nil {
+		return nothing{}, err
+	}
+	c.notice(r, r.access.Room, noticeOf{Kind: NoticeMemberRemoved, User: &u})
 	r.then(func(ctx context.Context) error { return c.hookLeave(ctx, u, room) })
 	return nothing{}, nil
 }
 
 // removeMember ends a membership, and leaves the Leave hook to the caller.
-func (c *Chat) removeMember(ctx context.Context, room Room, u User) error {
+func (c *Chat) removeMember(ctx context.Context, room Room, u User, audit ...store.Audit) error {
 	// The sockets leave after the row is gone, and also when the outcome is unknown: a join that read the row before has
 	// subscribed by then and is taken out here, one that comes later finds no row (see Chat.subscribe).
-	err := c.store.RemoveMember(ctx, room.ID, u.ID)
+	err := c.store.RemoveMember(ctx, room.ID, u.ID, audit...)
 	if errors.Is(err, store.ErrNotMember) {
 		return notAMember()
 	}

@@ -10,8 +10,12 @@ func (c *Chat) table() []*operation {
 	return slices.Concat(
 		c.userOperations(),
 		c.roomOperations(),
+		c.roomListOperations(),
+		c.roomChangeOperations(),
+		c.directOperations(),
 		c.joinOperations(),
 		c.memberOperations(),
+		c.invitationOperations(),
 		c.messageOperations(),
 		c.historyOperations(),
 		c.typingOperations(),

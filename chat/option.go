@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/echochat/echochat/chat/socketio"
+	"github.com/echochat/echochat/store"
 )
 
 // Option is a setting of New. Each is checked there, and the error names the option.
@@ -34,6 +35,7 @@ type config struct {
 	maxTextBytes   int
 	maxPayload     int
 	roomsPerSocket int
+	notices        []store.RoomType
 	typingExpiry   time.Duration
 	presenceGrace  time.Duration
 }
@@ -46,6 +48,7 @@ func defaults() config {
 		maxTextBytes:   64 << 10,
 		maxPayload:     1_000_000,
 		roomsPerSocket: 128,
+		notices:        []store.RoomType{store.RoomPrivate},
 		typingExpiry:   6 * time.Second,
 		presenceGrace:  5 * time.Second,
 	}
@@ -230,6 +233,21 @@ func WithRoomsPerSocket(n int) Option {
 			return optionError("WithRoomsPerSocket", "must be at least 1")
 		}
 		c.roomsPerSocket = n
+		return nil
+	}
+}
+
+// WithNotices sets in which types of rooms the chat says who has come or gone and how the room is called now, in messages of
+// type system (see NoticeMemberJoined); without a type, nowhere. Defaults to private rooms: in those that everybody may join,
+// people come and go without being looked for.
+func WithNotices(types ...store.RoomType) Option {
+	return func(c *config) error {
+		for _, t := range types {
+			if !settable(t) {
+				return optionError("WithNotices", fmt.Sprintf("%q is not public, private or channel", t))
+			}
+		}
+		c.notices = types
 		return nil
 	}
 }

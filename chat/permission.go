@@ -13,16 +13,34 @@ type Action string
 
 // The actions. Those without a room are anybody's who is signed in.
 const (
-	ActionUserRead      Action = "user.read"      // see who one is
-	ActionRoomList      Action = "room.list"      // list one's own rooms, and public ones
-	ActionRoomCreate    Action = "room.create"    // create a room
-	ActionRoomRead      Action = "room.read"      // see that a room is there, and what it is called
-	ActionRoomJoin      Action = "room.join"      // become a member, or listen as one
-	ActionRoomLeave     Action = "room.leave"     // end one's own membership
-	ActionHistoryRead   Action = "history.read"   // read messages, and hear them as they come
-	ActionMemberList    Action = "member.list"    // see who the members are
-	ActionMemberAdd     Action = "member.add"     // make a member of somebody
-	ActionMemberRemove  Action = "member.remove"  // end somebody's membership
+	ActionUserRead     Action = "user.read"     // see who one is
+	ActionRoomList     Action = "room.list"     // list one's own rooms, and public ones
+	ActionRoomCreate   Action = "room.create"   // create a room
+	ActionRoomRead     Action = "room.read"     // see that a room is there, and what it is called
+	ActionRoomDirect   Action = "room.direct"   // have a room with another user
+	ActionRoomUpdate   Action = "room.update"   // say what a room is called, and what it is about
+	ActionRoomRetype   Action = "room.retype"   // say who may join a room
+	ActionRoomDelete   Action = "room.delete"   // delete a room
+	ActionRoomTransfer Action = "room.transfer" // make somebody the owner of a room
+	ActionRoomNotify   Action = "room.notify"   // say what one wants to be told of
+	ActionUnreadRead   Action = "unread.read"   // count what one has not read
+	ActionRoomJoin     Action = "room.join"     // become a member, or listen as one
+	ActionRoomLeave    Action = "room.leave"    // end one's own membership
+	ActionHistoryRead  Action = "history.read"  // read messages, and hear them as they come
+	ActionMemberList   Action = "member.list"   // see who the members are
+	ActionMemberAdd    Action = "member.add"    // make a member of somebody
+	ActionMemberRemove Action = "member.remove" // end somebody's membership
+	ActionMemberUpdate Action = "member.update" // give somebody another role
+	ActionMemberInvite Action = "member.invite" // offer somebody a membership
+
+	ActionModeratorManage Action = "moderator.manage" // make a moderator, or do to one what can be done to a member
+	ActionOwnerManage     Action = "owner.manage"     // do to an owner what can be done to a member
+
+	ActionInvitationList   Action = "invitation.list"   // see who is invited
+	ActionInvitationRevoke Action = "invitation.revoke" // take an invitation back
+	ActionInvitationOwn    Action = "invitation.own"    // see where one is invited
+	ActionInvitationAnswer Action = "invitation.answer" // accept or decline an invitation
+
 	ActionMessageSend   Action = "message.send"   // say something
 	ActionMessageTyping Action = "message.typing" // be shown as typing
 )
@@ -36,7 +54,8 @@ const (
 	reader             // store.RoleReadOnly
 	member             // store.RoleMember
 	moderator          // store.RoleModerator
-	owner              // store.RoleOwner, and User.Admin wherever it is
+	owner              // store.RoleOwner
+	admin              // User.Admin, in every room
 	nobody             // the system alone
 )
 
@@ -56,14 +75,32 @@ func permissions() map[Action]rule {
 		ActionUserRead:   {personal: true},
 		ActionRoomList:   {},
 		ActionRoomCreate: {},
+		ActionRoomDirect: {personal: true},
+		ActionUnreadRead: {personal: true},
 
-		ActionRoomRead:      {public: stranger, private: invited, channel: stranger, direct: reader},
-		ActionRoomJoin:      {public: stranger, private: invited, channel: stranger, direct: reader, personal: true},
-		ActionRoomLeave:     {public: reader, private: reader, channel: reader, direct: reader, personal: true},
-		ActionHistoryRead:   {public: reader, private: reader, channel: reader, direct: reader},
-		ActionMemberList:    {public: reader, private: reader, channel: reader, direct: reader},
-		ActionMemberAdd:     {public: moderator, private: moderator, channel: moderator, direct: nobody},
-		ActionMemberRemove:  {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionRoomRead:     {public: stranger, private: invited, channel: stranger, direct: reader},
+		ActionRoomUpdate:   {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionRoomRetype:   {public: owner, private: owner, channel: owner, direct: nobody},
+		ActionRoomDelete:   {public: owner, private: owner, channel: owner, direct: nobody},
+		ActionRoomTransfer: {public: owner, private: owner, channel: owner, direct: nobody},
+		ActionRoomNotify:   {public: reader, private: reader, channel: reader, direct: reader, personal: true},
+		ActionRoomJoin:     {public: stranger, private: invited, channel: stranger, direct: reader, personal: true},
+		ActionRoomLeave:    {public: reader, private: reader, channel: reader, direct: reader, personal: true},
+		ActionHistoryRead:  {public: reader, private: reader, channel: reader, direct: reader},
+		ActionMemberList:   {public: reader, private: reader, channel: reader, direct: reader},
+		ActionMemberAdd:    {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionMemberRemove: {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionMemberUpdate: {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionMemberInvite: {public: member, private: moderator, channel: moderator, direct: nobody},
+
+		ActionModeratorManage: {public: owner, private: owner, channel: owner, direct: nobody},
+		ActionOwnerManage:     {public: admin, private: admin, channel: admin, direct: nobody},
+
+		ActionInvitationOwn:    {personal: true},
+		ActionInvitationList:   {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionInvitationRevoke: {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionInvitationAnswer: {public: invited, private: invited, channel: invited, direct: nobody, personal: true},
+
 		ActionMessageSend:   {public: member, private: member, channel: moderator, direct: member, speaks: true},
 		ActionMessageTyping: {public: member, private: member, channel: moderator, direct: member, speaks: true, personal: true},
 	}
@@ -92,7 +129,7 @@ func (r rule) least(t store.RoomType) standing {
 func standingOf(u User, a store.Access) standing {
 	switch {
 	case u.Admin:
-		return owner
+		return admin
 	case a.Banned != nil:
 		return stranger
 	case a.Member != nil:

@@ -48,6 +48,9 @@ func expectations() map[string]expectation {
 		speak = expectation{public: "uaafkambkkkk", private: "unafknmnkkkk", channel: "uaaffafbkkkk"}
 		typed = expectation{public: "uaafkambkkkf", private: "unafknmnkkkf", channel: "uaaffafbkkkf"}
 		keep  = expectation{public: "uaaffafbkkkk", private: "unaffnfnkkkk", channel: "uaaffafbkkkk"} // order in a room
+		own   = expectation{public: "uaakkakbkkaf", private: "unakknknkkaf", channel: "uaakkakbkkaf"} // one's own membership
+		rule  = expectation{public: "uaaffafbfkkk", private: "unaffnfnfkkk", channel: "uaaffafbfkkk"} // what the owner says
+		ask   = expectation{public: "uaafkakbkkkk", private: "unaffnfnkkkk", channel: "uaaffafbkkkk"} // others to come
 	)
 	with := func(e expectation, arg object) expectation { e.arg = arg; return e }
 	return map[string]expectation{
@@ -61,9 +64,25 @@ func expectations() map[string]expectation {
 		"member.list":   read,
 		"member.add":    with(keep, object{"user_id": "carol"}),
 		"member.remove": with(keep, object{"user_id": "dave"}),
-		"message.send":  with(speak, object{"text": "hi"}),
-		"typing.start":  typed,
-		"typing.stop":   typed,
+		"member.update": with(keep, object{"user_id": "dave", "role": "readonly"}),
+		"member.invite": with(ask, object{"user_id": "carol"}),
+
+		"room.update":   with(keep, object{"topic": "things"}),
+		"room.delete":   rule,
+		"room.transfer": with(rule, object{"user_id": "dave"}),
+		"room.direct":   {anywhere: "ukkkkkkkkkkf", arg: object{"user_id": "carol"}},
+		"room.notify":   with(own, object{"notifications": "none"}),
+		"user.unread":   {anywhere: "ukkkkkkkkkkf"},
+
+		"invitation.list":    keep,
+		"invitation.revoke":  with(keep, object{"user_id": "erin"}),
+		"invitation.accept":  {public: "ufkkkfkbkkff", private: "unkkknknkkff", channel: "ufkkkfkbkkff"},
+		"invitation.decline": {public: "ufkffffbffff", private: "unkffnfnffff", channel: "ufkffffbffff"},
+		"user.invitations":   {anywhere: "ukkkkkkkkkkf"},
+
+		"message.send": with(speak, object{"text": "hi"}),
+		"typing.start": typed,
+		"typing.stop":  typed,
 	}
 }
 
@@ -71,6 +90,7 @@ func expectations() map[string]expectation {
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	a := newPermissionApp(t)
+	require.NoError(t, a.store.PutUser(t.Context(), store.User{ID: "carol", Name: "Carol"}))
 	expected := expectations()
 	cells := 0
 	for _, op := range chat.Operations(a.chat) {
@@ -160,7 +180,10 @@ func (a *app) checkCells(t *testing.T, op chat.OperationInfo, row expectation, w
 func (a *app) prepare(t *testing.T, op chat.OperationInfo, sc scene, socket *chattest.Socket) {
 	t.Helper()
 	switch {
-	case op.Name == "member.remove":
+	case op.Name == "invitation.revoke":
+		_, _, err := a.store.Invite(t.Context(), store.Invitation{RoomID: sc.room, UserID: "erin"})
+		require.NoError(t, err)
+	case op.Fields["user_id"] != nil:
 		_, _, err := a.store.AddMember(t.Context(), sc.room, store.User{ID: "dave", Name: "Dave"}, store.RoleMember)
 		require.NoError(t, err)
 	case strings.HasPrefix(op.Name, "typing.") && socket != nil && sc.of >= readonly && sc.of != former: // one types where one listens

@@ -94,10 +94,10 @@ func TestREST(t *testing.T) {
 
 	a.post(t, "Bob", "/rooms", object{"id": "bobs", "type": "private"}, 201)
 	rooms := get[chat.RoomPage](t, a, "Bob", "/rooms?limit=1")
-	require.Equal(t, "bobs", rooms.Rooms[0].ID)
-	rooms = get[chat.RoomPage](t, a, "Bob", "/rooms?cursor="+rooms.NextCursor)
-	require.Equal(t, "r", rooms.Rooms[0].ID)
+	require.Equal(t, "r", rooms.Rooms[0].ID, "the one with the latest message")
 	require.Equal(t, int64(6), rooms.Rooms[0].LastSeq)
+	rooms = get[chat.RoomPage](t, a, "Bob", "/rooms?cursor="+rooms.NextCursor)
+	require.Equal(t, "bobs", rooms.Rooms[0].ID)
 	rooms = get[chat.RoomPage](t, a, "Carol", "/rooms")
 	require.Empty(t, rooms.Rooms)
 	rooms = get[chat.RoomPage](t, a, "Carol", "/rooms?type=public")

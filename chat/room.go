@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -57,39 +58,23 @@ type RoomResult struct {
 	Room Room `json:"room"`
 }
 
-// RoomQuery selects rooms: one's own, or all public ones.
-type RoomQuery struct {
-	Type   store.RoomType `json:"type,omitempty"`   // store.RoomPublic for all that are public; defaults to one's own
-	Cursor string         `json:"cursor,omitempty"` // NextCursor of the page before
-	Limit  int            `json:"limit,omitempty"`  // defaults to 50, at most 200
-}
-
-// RoomPage is a page of rooms, ascending by id.
-type RoomPage struct {
-	Rooms      []Room `json:"rooms"`
-	NextCursor string `json:"next_cursor,omitempty"` // for the next page; absent on the last
+// OwnRoomResult is a room together with what the caller is in it.
+type OwnRoomResult struct {
+	Room   Room    `json:"room"`
+	Member *Member `json:"member,omitempty"` // the caller's membership; absent where there is none
 }
 
 func (c *Chat) roomOperations() []*operation {
 	return []*operation{
-		define(c.listRooms, spec{
-			name: "room.list", route: "GET /rooms", action: ActionRoomList,
-			doc: "Lists the caller's own rooms, or with type=public all public ones, by id.",
-		}),
 		define(c.createRoom, spec{
-			name: "room.create", route: "POST /rooms", status: 201, action: ActionRoomCreate,
+			name: "room.create", event: true, route: "POST /rooms", status: 201, action: ActionRoomCreate,
 			doc: "Creates a room, whose owner the caller is.",
 		}),
 		define(c.readRoom, spec{
-			name: "room.get", route: "GET /rooms/:room_id", action: ActionRoomRead,
+			name: "room.get", event: true, route: "GET /rooms/:room_id", action: ActionRoomRead,
 			doc: "Returns a room.",
 		}),
 	}
-}
-
-// Rooms returns a page of the user's own rooms, or of all that are public; as the system, of all rooms.
-func (a *Actor) Rooms(ctx context.Context, q RoomQuery) (RoomPage, error) {
-	return call[RoomPage](ctx, a, "room.list", q)
 }
 
 // CreateRoom creates a room. The system may choose any id, and gets CodeConflict for one that is taken; users only with
@@ -101,38 +86,12 @@ func (a *Actor) CreateRoom(ctx context.Context, n NewRoom) (Room, error) {
 
 // Room returns a room, or CodeRoomNotFound.
 func (a *Actor) Room(ctx context.Context, roomID string) (Room, error) {
-	out, err := call[RoomResult](ctx, a, "room.get", RoomRef{roomID})
+	out, err := call[OwnRoomResult](ctx, a, "room.get", RoomRef{roomID})
 	return out.Room, err
 }
 
-func (c *Chat) listRooms(ctx context.Context, r *request, in *RoomQuery) (RoomPage, error) {
-	q := store.RoomQuery{MemberID: r.user.ID, After: in.Cursor, Limit: in.Limit}
-	switch in.Type {
-	case "":
-	case store.RoomPublic:
-		q.MemberID, q.Type = "", store.RoomPublic
-	default:
-		return RoomPage{}, invalid("type", "must be public or absent")
-	}
-	if err := checkLimit(in.Limit); err != nil {
-		return RoomPage{}, err
-	}
-	if in.Cursor != "" && checkRoomID(in.Cursor) != nil {
-		return RoomPage{}, invalid("cursor", "is not one of this list")
-	}
-	page, err := c.store.Rooms(ctx, q)
-	if err != nil {
-		return RoomPage{}, c.storeError("read rooms", err)
-	}
-	out := RoomPage{Rooms: make([]Room, len(page.Rooms)), NextCursor: page.Next}
-	for i, row := range page.Rooms {
-		out.Rooms[i] = roomOf(row)
-	}
-	return out, nil
-}
-
-func (c *Chat) readRoom(_ context.Context, r *request, _ *RoomRef) (RoomResult, error) {
-	return RoomResult{roomOf(r.access.Room)}, nil
+func (c *Chat) readRoom(_ context.Context, r *request, _ *RoomRef) (OwnRoomResult, error) {
+	return OwnRoomResult{roomOf(r.access.Room), c.ownMember(r.user, r.access)}, nil
 }
 
 // createRoom creates a room of the caller. Users get a generated id: ids are links and keys of the app's own, which a user
@@ -183,6 +142,7 @@ func (c *Chat) newRoom(ctx context.Context, n NewRoom) (Room, error) {
 	}
 	room := roomOf(r)
 	if n.Creator.ID != "" {
+		c.emit(Event{Type: EventRoomCreated, RoomID: room.ID, User: &n.Creator, Room: &room}, c.server.To(userKey(n.Creator.ID)))
 		c.announceAdded(room.ID, Member{
 			User: n.Creator, Role: store.RoleOwner, JoinedAt: room.CreatedAt, Online: c.presence.online(n.Creator.ID),
 		})
@@ -229,21 +189,17 @@ func checkNewRoom(n *NewRoom) error {
 			return unusableID()
 		}
 	}
-	switch n.Type {
-	case "":
+	if n.Type == "" {
 		n.Type = store.RoomPublic
-	case store.RoomPublic, store.RoomPrivate:
-	default:
-		return invalid("type", "must be public or private")
+	}
+	if !settable(n.Type) {
+		return badType()
 	}
 	if n.Name == "" {
 		n.Name = n.ID
 	}
-	if len(n.Name) > maxRoomNameBytes || !printable(n.Name) {
-		return invalid("name", "must be at most 256 bytes of printable characters")
-	}
-	if len(n.Topic) > maxTopicBytes || !printable(n.Topic) {
-		return invalid("topic", "must be at most 1024 bytes of printable characters")
+	if err := errors.Join(checkRoomName(n.Name), checkTopic(n.Topic)); err != nil {
+		return err
 	}
 	return checkMetadata(n.Metadata, maxRoomMetadataBytes)
 }

@@ -345,7 +345,7 @@ func TestNoRecoveryAfterRemoval(t *testing.T) {
 // Joins and removals at the same time: whoever has no membership in the end hears nothing.
 func TestJoinAgainstRemove(t *testing.T) {
 	t.Parallel()
-	a := newApp(t)
+	a := newApp(t, chat.WithNotices())
 	_, err := a.chat.System().CreateRoom(t.Context(), chat.NewRoom{ID: "r", Type: store.RoomPrivate, Creator: chat.User{ID: "boss"}})
 	require.NoError(t, err)
 	ada := a.connect(t, "Ada", chattest.WebSocket)

@@ -25,11 +25,18 @@ const (
 
 // Events from the server. Each carries one Event.
 const (
-	EventMessageNew      = "message.new"           // room_id, seq, user, message; to everyone in the room, the sender's sockets too
-	EventMemberAdded     = "member.added"          // room_id, user, member; somebody became a member of the room
-	EventMemberRemoved   = "member.removed"        // room_id, user; a membership ended, also told to the user it belonged to
-	EventPresenceChanged = "user.presence.changed" // user, status; somebody who shares a room came or went
-	EventServerDraining  = "server.draining"       // the server is about to close the connection; reconnect
+	EventMessageNew      = "message.new"                // room_id, seq, user, message; to everyone in the room, the sender's sockets too
+	EventMemberAdded     = "member.added"               // room_id, user, member; somebody became a member of the room
+	EventMemberRemoved   = "member.removed"             // room_id, user; a membership ended, also told to the user it belonged to
+	EventMemberUpdated   = "member.updated"             // room_id, user, member; a member has another role, is muted or is not any more
+	EventRoomCreated     = "room.created"               // room_id, user, room; to the user who has created it
+	EventRoomUpdated     = "room.updated"               // room_id, user, room; it is described differently, by the user
+	EventRoomDeleted     = "room.deleted"               // room_id, user; it is gone with everything in it
+	EventAddedToRoom     = "notification.added_to_room" // room_id, user, room; the user has made a member of whoever gets this
+	EventInvited         = "notification.invited"       // room_id, user, room, invitation; the user has invited whoever gets this
+	EventUninvited       = "invitation.removed"         // room_id, user; the user's invitation was declined or taken back
+	EventPresenceChanged = "user.presence.changed"      // user, status; somebody who shares a room came or went
+	EventServerDraining  = "server.draining"            // the server is about to close the connection; reconnect
 )
 
 // Event is what the server sends: the same outer shape for every event, with Type repeating the event's name so that
@@ -42,8 +49,11 @@ type Event struct {
 	User      *User     `json:"user,omitempty"` // whom the event is about
 	Message   *Message  `json:"message,omitempty"`
 	Member    *Member   `json:"member,omitempty"`
+	Room      *Room     `json:"room,omitempty"`
 	ParentID  string    `json:"parent_id,omitempty"` // typing in a thread
 	Status    Status    `json:"status,omitempty"`    // presence: online or offline
+
+	Invitation *Invitation `json:"invitation,omitempty"`
 }
 
 // Status is a user's presence.

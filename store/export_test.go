@@ -57,6 +57,7 @@ func Statements(s *Store) map[string]Statement {
 		"audit log":        built(AuditQuery{Before: "a50", Limit: 50}.scope(dry).Find(&[]Audit{})),
 		"audit of a room":  built(AuditQuery{RoomID: "general", Limit: 50}.scope(dry).Find(&[]Audit{})),
 		"rooms to purge":   built(purgeable(dry).Pluck("id", &[]string{})),
+		"shared rooms":     built(sharedRooms(dry, "ann", "user-5").Limit(1).Pluck("m.room_id", &[]string{})),
 		"rooms of user":    built(UserRoomQuery{UserID: "ann", Limit: 50}.scope(dry, userRoomCursor{5, "r"}).Scan(&[]userRoomRow{})),
 		"last messages":    built(lastMessagesOf(dry, []string{"general", "room-1"}).Find(&[]Message{})),
 		"unread mentions":  built(unreadMentionsOf(dry, "ann", []string{"general", "room-1"}).Scan(&[]Unread{})),

@@ -212,7 +212,7 @@ func (m *marker) try(ctx context.Context, marks map[memberKey]*mark, users []str
 		state, ok := states[k]
 		if to := min(marks[k].seq, state.LastSeq); ok && to > state.ReadSeq {
 			moves = append(moves, move{k, to})
-			states[k] = ReadState{ReadSeq: to, LastSeq: state.LastSeq}
+			states[k] = ReadState{ReadSeq: to, LastSeq: state.LastSeq, Moved: true}
 		}
 	}
 	if len(moves) == 0 && len(users) == 0 {

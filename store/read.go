@@ -11,6 +11,10 @@ import (
 type ReadState struct {
 	ReadSeq int64 // Seq up to which they have read.
 	LastSeq int64 // Seq of the room's latest message.
+
+	// Moved says that this is news: what was asked for has changed ReadSeq. Of several who ask at once for the same member it is
+	// set for all.
+	Moved bool
 }
 
 // Unread is how many messages are left to read. It is never negative.
@@ -60,8 +64,8 @@ func (s *Store) MarkUnread(ctx context.Context, roomID, userID string, seq int64
 		if err != nil {
 			return err
 		}
-		state = ReadState{ReadSeq: min(m.ReadSeq, seq-1), LastSeq: room.LastSeq}
-		if state.ReadSeq == m.ReadSeq {
+		state = ReadState{ReadSeq: min(m.ReadSeq, seq-1), LastSeq: room.LastSeq, Moved: m.ReadSeq >= seq}
+		if !state.Moved {
 			return nil
 		}
 		return setMember(tx, roomID, userID, "read_seq", state.ReadSeq)

@@ -35,10 +35,12 @@ func TestMarkRead(t *testing.T) {
 		ctx, st := t.Context(), d.Store(t)
 		general(t, st)
 		say(t, st, "general", ann, 10)
+		at := int64(0)
 		for _, c := range []struct{ seq, want int64 }{{0, 0}, {3, 3}, {2, 3}, {3, 3}, {7, 7}, {99, 10}, {1, 10}} {
 			state, err := st.MarkRead(ctx, "general", "bob", c.seq)
 			require.NoError(t, err)
-			require.Equal(t, store.ReadState{ReadSeq: c.want, LastSeq: 10}, state, c.seq)
+			require.Equal(t, store.ReadState{ReadSeq: c.want, LastSeq: 10, Moved: c.want > at}, state, c.seq)
+			at = c.want
 			require.Equal(t, 10-c.want, state.Unread())
 			require.Equal(t, c.want, readSeq(t, st, "general", "bob"), c.seq)
 		}
@@ -46,7 +48,8 @@ func TestMarkRead(t *testing.T) {
 		for _, c := range []struct{ seq, want int64 }{{8, 7}, {11, 7}, {7, 6}, {1, 0}} {
 			state, err := st.MarkUnread(ctx, "general", "bob", c.seq)
 			require.NoError(t, err)
-			require.Equal(t, store.ReadState{ReadSeq: c.want, LastSeq: 10}, state, c.seq)
+			require.Equal(t, store.ReadState{ReadSeq: c.want, LastSeq: 10, Moved: c.want < at}, state, c.seq)
+			at = c.want
 			require.Equal(t, c.want, readSeq(t, st, "general", "bob"))
 		}
 

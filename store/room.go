@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -137,6 +138,46 @@ func (s *Store) Room(ctx context.Context, id string) (Room, error) {
 		return err
 	})
 	return room, err
+}
+
+// RoomsByID returns the rooms with the given ids that exist, by id.
+func (s *Store) RoomsByID(ctx context.Context, ids ...string) (rooms map[string]Room, err error) {
+	err = s.reading(ctx, "rooms by id", func(tx *gorm.DB) error {
+		rooms = make(map[string]Room, len(ids))
+		for part := range portions(slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !findable(id) })) {
+			var found []Room
+			if err := tx.Find(&found, "id IN ? AND deleted_at = 0", part).Error; err != nil {
+				return err
+			}
+			for _, r := range found {
+				rooms[r.ID] = r
+			}
+		}
+		return nil
+	})
+	return rooms, err
+}
+
+// ShareRoom reports whether two users are members of the same room. It costs what the number of the first one's rooms does.
+func (s *Store) ShareRoom(ctx context.Context, userID, otherID string) (share bool, err error) {
+	err = s.reading(ctx, "share room", func(tx *gorm.DB) error {
+		if !findable(userID, otherID) {
+			share = false
+			return nil
+		}
+		var found []string
+		err := sharedRooms(tx, userID, otherID).Limit(1).Pluck("m.room_id", &found).Error
+		share = len(found) > 0
+		return err
+	})
+	return share, err
+}
+
+func sharedRooms(tx *gorm.DB, userID, otherID string) *gorm.DB {
+	return tx.Table("chat_members m").
+		Joins("JOIN chat_members o ON o.room_id = m.room_id AND o.user_id = ?", otherID).
+		Joins("JOIN chat_rooms r ON r.id = m.room_id AND r.deleted_at = 0").
+		Where("m.user_id = ?", userID)
 }
 
 // roomExists is true for the id of a room that is not deleted, inRoom for a message in such a room. No database makes a join of them.

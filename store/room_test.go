@@ -57,6 +57,35 @@ func TestRooms(t *testing.T) {
 	})
 }
 
+func TestRoomsByID(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, d storetest.Database) {
+		ctx, st := t.Context(), d.Store(t)
+		general(t, st)
+		for _, id := range []string{"anns", "gone"} {
+			_, err := st.CreateRoom(ctx, store.RoomDraft{ID: id, Creator: ann})
+			require.NoError(t, err)
+		}
+		_, _, err := st.AddMember(ctx, "gone", user(1), "")
+		require.NoError(t, err)
+		_, err = st.DeleteRoom(ctx, "gone")
+		require.NoError(t, err)
+		rooms, err := st.RoomsByID(ctx, "general", "anns", "gone", "missing", "a\x00", "")
+		require.NoError(t, err)
+		require.Len(t, rooms, 2)
+		require.Equal(t, "ann", rooms["anns"].CreatedBy)
+
+		for _, c := range []struct {
+			a, b  string
+			share bool
+		}{{"ann", "bob", true}, {"bob", "ann", true}, {"ann", "user-1", false}, {"ann", "nobody", false}, {"a\x00", "ann", false}} {
+			share, err := st.ShareRoom(ctx, c.a, c.b)
+			require.NoError(t, err)
+			require.Equal(t, c.share, share, "%+v", c)
+		}
+	})
+}
+
 func TestRoomPages(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T, d storetest.Database) {

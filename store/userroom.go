@@ -18,7 +18,9 @@ type UserRoom struct {
 }
 
 // Unread is how many messages the user has not read.
-func (r UserRoom) Unread() int64 { return ReadState{r.Member.ReadSeq, r.Room.LastSeq}.Unread() }
+func (r UserRoom) Unread() int64 {
+	return ReadState{ReadSeq: r.Member.ReadSeq, LastSeq: r.Room.LastSeq}.Unread()
+}
 
 // UserRoomQuery selects rooms of a user.
 type UserRoomQuery struct {
