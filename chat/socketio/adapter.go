@@ -152,7 +152,7 @@ func (a localAdapter) disconnectSockets(t target, closeConnection bool) {
 	for _, s := range a.nsp.collect(t) {
 		s.Disconnect(closeConnection)
 	}
-	a.absent(t, func(h *history, v *session) { delete(h.sessions, v.pid) })
+	a.absent(t, func(h *history, v *session) { h.drop(v) })
 }
 
 // absent calls f for the sockets of a target whose clients are away and may come back.

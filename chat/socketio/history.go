@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"cmp"
+	"container/list"
 	"math"
 	"slices"
 	"strconv"
@@ -25,10 +26,12 @@ type history struct {
 	entries  []entry
 	bytes    int
 	sessions map[string]*session // by private id
+	away     list.List           // of *session: those whose clients are away, who left first in front
+	crowd    *crowd
 
-	keep  time.Duration // how long events are kept
-	away  time.Duration // how long a client may be away
-	limit int           // bytes of events
+	keep     time.Duration // how long events are kept
+	patience time.Duration // how long a client may be away
+	limit    int           // bytes of events
 
 	settled atomic.Uint64 // the position up to which all events are in their receivers' buffers
 	sweeper *time.Timer   // nil while there is nothing to forget
@@ -43,18 +46,28 @@ type entry struct {
 	target   target
 }
 
+// cost is what an entry takes of the memory, about.
+func (e entry) cost() int { return e.message.Size() + packetOverhead }
+
+// crowd counts the clients of all namespaces of a server that are away.
+type crowd struct {
+	n    atomic.Int64
+	most int64
+}
+
 // session is what is needed to recover the state of one client.
 type session struct {
 	pid, sid  string
 	principal string
-	start     uint64    // the position when it connected for the first time
-	complete  uint64    // stays that ended before this are forgotten
-	stays     []stay    // in rooms, its own left out
-	socket    *Socket   // nil while it is away
-	expires   time.Time // while it is away
-	data      any       // while it is away
+	start     uint64        // the position when it connected for the first time
+	complete  uint64        // stays that ended before this are forgotten
+	stays     []stay        // in rooms, its own left out
+	socket    *Socket       // nil while it is away
+	data      any           // while it is away
+	expires   time.Time     // while it is away
+	place     *list.Element // among those who are away; nil while it is not
 
-	holder    atomic.Pointer[Socket] // the same as socket, but the last one while it is away
+	holder    atomic.Pointer[Socket] // the same as socket
 	confirmed atomic.Uint64          // all up to this position has arrived
 }
 
@@ -75,12 +88,13 @@ const (
 	noOffset = "0000000000000000000"
 )
 
-func newHistory(r Recovery, heartbeat time.Duration) *history {
+func newHistory(r Recovery, heartbeat time.Duration, crowd *crowd) *history {
 	return &history{
 		epoch:    randomID(epochLength)[:epochLength],
 		sessions: make(map[string]*session),
+		crowd:    crowd,
 		keep:     r.MaxDisconnection + heartbeat,
-		away:     r.MaxDisconnection,
+		patience: r.MaxDisconnection,
 		limit:    r.MaxBytes,
 	}
 }
@@ -114,8 +128,9 @@ func (h *history) record(out *draft, t target, volatile bool) *engineio.Message 
 	m := out.message()
 	if !volatile {
 		now := time.Now()
-		h.entries = append(h.entries, entry{h.position, now, m, t})
-		h.bytes += m.Size()
+		e := entry{h.position, now, m, t}
+		h.entries = append(h.entries, e)
+		h.bytes += e.cost()
 		h.trim(now)
 	}
 	return m
@@ -126,7 +141,7 @@ func (h *history) trim(now time.Time) {
 	n := 0
 	for n < len(h.entries) && (h.bytes > h.limit || now.Sub(h.entries[n].at) > h.keep) {
 		h.floor = h.entries[n].position
-		h.bytes -= h.entries[n].message.Size()
+		h.bytes -= h.entries[n].cost()
 		h.entries[n] = entry{}
 		n++
 	}
@@ -140,48 +155,62 @@ func (h *history) open(s *Socket, principal string) {
 	h.sessions[s.session.pid] = s.session
 }
 
-// leave notes that a session's client has gone.
-func (h *history) leave(s *Socket, reason Reason) {
+// leave notes that a session's client has gone. It returns the sessions that are given up, when too many are away.
+func (h *history) leave(s *Socket, reason Reason) (lost []*session) {
 	v := s.session
-	switch {
-	case v == nil || v.socket != s: // another socket has taken over
-	case !reason.Recoverable():
+	if v == nil || v.socket != s {
+		return nil // another socket has taken over
+	}
+	v.holder.Store(nil)
+	if !reason.Recoverable() {
 		delete(h.sessions, v.pid)
-	default:
-		v.socket, v.data, v.expires = nil, s.Data(), time.Now().Add(h.away)
+		return nil
+	}
+	v.socket, v.data, v.expires = nil, s.Data(), time.Now().Add(h.patience)
+	v.place = h.away.PushBack(v)
+	for n := h.crowd.n.Add(1); n > h.crowd.most && h.away.Len() > 0; n = h.crowd.n.Load() {
+		lost = append(lost, h.dropFirst())
+	}
+	return lost
+}
+
+// drop forgets a session whose client is away.
+func (h *history) drop(v *session) {
+	delete(h.sessions, v.pid)
+	h.returned(v)
+}
+
+func (h *history) dropFirst() *session {
+	v := h.away.Front().Value.(*session)
+	h.drop(v)
+	return v
+}
+
+// returned notes that a session's client is not away any more.
+func (h *history) returned(v *session) {
+	if v.place != nil {
+		h.away.Remove(v.place)
+		v.place = nil
+		h.crowd.n.Add(-1)
 	}
 }
 
 // absent returns the sessions of a target whose clients are away.
 func (h *history) absent(t target) []*session {
 	var away []*session
-	for _, v := range h.sessions {
-		if v.socket == nil && v.concerned(h.position+1, t, nil) {
+	for e := h.away.Front(); e != nil; e = e.Next() {
+		if v := e.Value.(*session); v.concerned(h.position+1, t, nil) {
 			away = append(away, v)
 		}
 	}
 	return away
 }
 
-// absentees returns how many clients are away.
-func (h *history) absentees() int {
-	n := 0
-	for _, v := range h.sessions {
-		if v.socket == nil {
-			n++
-		}
-	}
-	return n
-}
-
 // expired removes and returns the sessions whose clients have been away for too long.
 func (h *history) expired(now time.Time) []*session {
 	var gone []*session
-	for pid, v := range h.sessions {
-		if v.socket == nil && now.After(v.expires) {
-			delete(h.sessions, pid)
-			gone = append(gone, v)
-		}
+	for h.away.Len() > 0 && now.After(h.away.Front().Value.(*session).expires) {
+		gone = append(gone, h.dropFirst())
 	}
 	h.trim(now)
 	return gone

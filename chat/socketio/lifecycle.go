@@ -162,13 +162,15 @@ func (s *Socket) close(reason Reason, last *engineio.Message) {
 
 // expel takes the socket out of the namespace.
 func (n *Namespace) expel(s *Socket, reason Reason) {
+	var lost []*session
 	n.change(func(x *index) {
 		x.remove(s)
 		if x.history != nil {
-			x.history.leave(s, reason)
+			lost = x.history.leave(s, reason)
 			x.history.startSweeper(n)
 		}
 	})
+	n.tellLost(lost)
 }
 
 // end calls the functions for the socket's end, once.

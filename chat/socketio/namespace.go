@@ -41,7 +41,7 @@ func newNamespace(server *Server, name string, parent *ParentNamespace) *Namespa
 	n := &Namespace{server: server, name: name, parent: parent, ready: make(chan struct{})}
 	n.adapter = localAdapter{n}
 	if r := server.config.recovery; r != nil {
-		n.index.history = newHistory(*r, server.config.pingInterval+2*server.config.pingTimeout)
+		n.index.history = newHistory(*r, server.config.pingInterval+2*server.config.pingTimeout, &server.crowd)
 	}
 	return n
 }

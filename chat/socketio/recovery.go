@@ -3,7 +3,7 @@ package socketio
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"time"
 )
 
@@ -12,15 +12,19 @@ type Recovery struct {
 	// MaxDisconnection is how long a client may be away. Defaults to 2 minutes.
 	MaxDisconnection time.Duration
 	// MaxBytes limits the events that are kept of one namespace. When there are more, the oldest go, and clients that have
-	// missed one of them are not recovered. Defaults to 16 MiB.
+	// missed one of them are not recovered. Each event counts for 256 more than it has. Defaults to 16 MiB.
 	MaxBytes int
+	// MaxClients limits the clients whose state is kept while they are away, of all namespaces together. When there are
+	// more, those who left first are given up, of the namespace that another one has just left. Defaults to 10,000.
+	MaxClients int
 	// Principal, if set, names whom a socket belongs to. It is called when the middleware has let the socket in. A
 	// client whose session belongs to somebody else gets a new one, and the middleware decides about that.
 	Principal func(s *Socket) string
 	// AllowRoom, if set, is asked for each room of a client that comes back whether it may be in there still. If not,
 	// the client is not sent what it missed of that room either.
 	AllowRoom func(ctx context.Context, s *Socket, room string) bool
-	// OnExpire, if set, is called for each client that has not come back in time. It must not block.
+	// OnExpire, if set, is called for each client that has not come back in time, up to half as late again, or that was
+	// given up before. It must not block.
 	OnExpire func(LostClient)
 }
 
@@ -43,7 +47,8 @@ type LostClient struct {
 // Off by default, as in Node: it adds one more argument to every event that is sent, a string that tells the client's
 // position, which clients in languages with strict handlers may mind.
 //
-// Events that want an acknowledgement, and volatile ones, are not sent again.
+// Events that want an acknowledgement, and volatile ones, are not sent again. A client is not recovered if it has missed
+// more than half of what a connection may have waiting ([WithSendBuffer]).
 func WithRecovery(r Recovery) Option {
 	return func(c *config) error {
 		if r.MaxDisconnection == 0 {
@@ -52,8 +57,11 @@ func WithRecovery(r Recovery) Option {
 		if r.MaxBytes == 0 {
 			r.MaxBytes = 16 << 20
 		}
-		if r.MaxDisconnection < 0 || r.MaxBytes < 0 {
-			return fmt.Errorf("WithRecovery: negative MaxDisconnection or MaxBytes")
+		if r.MaxClients == 0 {
+			r.MaxClients = 10_000
+		}
+		if r.MaxDisconnection < 0 || r.MaxBytes < 0 || r.MaxClients < 0 {
+			return errors.New("WithRecovery: MaxDisconnection, MaxBytes or MaxClients is negative")
 		}
 		c.recovery = &r
 		return nil
@@ -189,6 +197,7 @@ func (n *Namespace) takeOver(x *index, s *Socket, back *comeback) (result admiss
 		}
 	}
 	s.session = v
+	h.returned(v)
 	v.give(s)
 	s.member.names = append(s.member.names, allowed...)
 	// First the CONNECT: what came before it the client would keep through another cut, and get twice.
@@ -216,21 +225,25 @@ func (n *Namespace) sweep() {
 	h.sweeper = nil
 	h.startSweeper(n)
 	n.index.mu.Unlock()
-	for _, v := range gone {
-		if f := n.server.config.recovery.OnExpire; f != nil {
-			n.server.guard("recovery hook", func() { f(LostClient{SocketID: v.sid, Rooms: v.rooms(), Data: v.data}) })
-		}
-	}
+	n.tellLost(gone)
 	n.dispose()
+}
+
+// tellLost tells of clients that cannot come back any more.
+func (n *Namespace) tellLost(lost []*session) {
+	if len(lost) == 0 || n.server.config.recovery.OnExpire == nil {
+		return
+	}
+	f := n.server.config.recovery.OnExpire
+	for _, v := range lost {
+		n.server.guard("recovery hook", func() { f(LostClient{SocketID: v.sid, Rooms: v.rooms(), Data: v.data}) })
+	}
 }
 
 // startSweeper sees to it that what is kept does not stay for ever. The index's lock must be held.
 func (h *history) startSweeper(n *Namespace) {
-	if h.sweeper != nil || h.stopped {
-		return
-	}
-	if len(h.entries) > 0 || h.absentees() > 0 {
-		h.sweeper = time.AfterFunc(h.away, n.sweep)
+	if h.sweeper == nil && !h.stopped && len(h.entries)+h.away.Len() > 0 {
+		h.sweeper = time.AfterFunc(h.patience/2, n.sweep)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -366,6 +367,13 @@ func TestNoRecovery(t *testing.T) {
 				require.NoError(t, s.srv.Emit("much", strings.Repeat("x", 1000)))
 			}
 		},
+		"it missed small events that take more memory than they have bytes": func(t *testing.T, s *recovering, client *chattest.Socket) {
+			t.Helper()
+			s.cut(t, client)
+			for range 45 {
+				require.NoError(t, s.srv.Emit("small"))
+			}
+		},
 		"it missed more than fits its buffer": func(t *testing.T, s *recovering, client *chattest.Socket) {
 			t.Helper()
 			s.cut(t, client)
@@ -399,6 +407,45 @@ func TestRecoveryExpires(t *testing.T) {
 	require.Equal(t, socketio.LostClient{SocketID: client.ID(), Rooms: []string{"room"}, Data: "data"}, receive(t, lost))
 	s.anew(t, client)
 	require.Empty(t, lost)
+}
+
+// What is kept for clients that are away is bounded, however many come and go: who left first is given up.
+func TestRecoveryOfTooManyClients(t *testing.T) {
+	t.Parallel()
+	lost := make(chan socketio.LostClient, 10)
+	s := newRecovering(t, socketio.Recovery{MaxClients: 2, OnExpire: func(l socketio.LostClient) { lost <- l }})
+	var clients [4]*chattest.Socket
+	for i := range clients {
+		clients[i], _ = s.connect(t)
+	}
+	for _, client := range clients[:3] {
+		s.cut(t, client)
+	}
+	require.Equal(t, clients[0].ID(), receive(t, lost).SocketID)
+	s.anew(t, clients[0])
+	s.comeback(t, clients[1])
+	s.cut(t, clients[3]) // there is room for it again
+	s.comeback(t, clients[2])
+	s.comeback(t, clients[3])
+	require.Empty(t, lost)
+}
+
+// The limit is that of the server: a client in a namespace of its own is given up for none of another.
+func TestRecoveryOfTooManyClientsElsewhere(t *testing.T) {
+	t.Parallel()
+	lost := make(chan socketio.LostClient, 10)
+	s := newRecovering(t, socketio.Recovery{MaxClients: 1, OnExpire: func(l socketio.LostClient) { lost <- l }})
+	s.srv.OfPattern(regexp.MustCompile(`^/\d+$`))
+	first, _ := s.connect(t)
+	s.cut(t, first)
+	for n := range 3 {
+		o := websocket()
+		o.Namespace = fmt.Sprintf("/%d", n)
+		client := chattest.Connect(t, s.url, o)
+		client.Conn().Reset()
+		require.Equal(t, client.ID(), receive(t, lost).SocketID)
+	}
+	s.comeback(t, first)
 }
 
 // socketio/socket.io issue 5282: a client to which nothing is sent has an old position, and has missed nothing.

@@ -33,6 +33,7 @@ type Server struct {
 	encoders encoders
 	tasks    tasks
 	workers  workers
+	crowd    crowd
 	base     context.Context // of all sockets
 
 	mu         sync.RWMutex
@@ -52,6 +53,9 @@ func New(opts ...Option) (*Server, error) {
 	s := &Server{config: cfg, base: context.Background(), namespaces: make(map[string]*Namespace)}
 	s.workers.tasks = &s.tasks
 	s.encoders.attachments = cfg.maxAttachments
+	if r := cfg.recovery; r != nil {
+		s.crowd.most = int64(r.MaxClients)
+	}
 	s.Namespace = s.Of("/")
 	if s.engine, err = engineio.New(s.engineConfig()); err != nil {
 		return nil, fmt.Errorf("socketio: %w", err)
