@@ -199,7 +199,7 @@ func (h *history) returned(v *session) {
 func (h *history) absent(t target) []*session {
 	var away []*session
 	for e := h.away.Front(); e != nil; e = e.Next() {
-		if v := e.Value.(*session); v.concerned(h.position+1, t, nil) {
+		if v := e.Value.(*session); v.concerned(h.position+1, t, v.wasIn, nil) {
 			away = append(away, v)
 		}
 	}
@@ -237,9 +237,9 @@ func (h *history) missed(v *session, from uint64, banned func(room string) bool,
 		return cmp.Compare(e.position, p)
 	})
 	var messages []*engineio.Message
-	bytes := 0
+	bytes, wasIn := 0, v.diary()
 	for _, e := range h.entries[first:] {
-		if !v.concerned(e.position, e.target, banned) {
+		if !v.concerned(e.position, e.target, wasIn, banned) {
 			continue
 		}
 		messages = append(messages, e.message)
@@ -279,10 +279,11 @@ func (m *mark) ponged() {
 	}
 }
 
-// concerned reports whether an event at a position was for the client, and still is if some rooms are banned.
-func (v *session) concerned(position uint64, t target, banned func(room string) bool) bool {
+// concerned reports whether an event at a position was for the client, which was in the rooms that wasIn says, and still is
+// if some rooms are banned.
+func (v *session) concerned(position uint64, t target, wasIn func(string, uint64) bool, banned func(string) bool) bool {
 	for _, room := range t.except {
-		if v.wasIn(room, position) {
+		if wasIn(room, position) {
 			return false
 		}
 	}
@@ -290,17 +291,31 @@ func (v *session) concerned(position uint64, t target, banned func(room string) 
 		return true
 	}
 	for _, room := range t.rooms {
-		if v.wasIn(room, position) && (banned == nil || !banned(room)) {
+		if wasIn(room, position) && (banned == nil || !banned(room)) {
 			return true
 		}
 	}
 	return false
 }
 
+// wasIn reports whether the client was in a room at the time of an event.
 func (v *session) wasIn(room string, position uint64) bool {
 	return room == v.sid || slices.ContainsFunc(v.stays, func(s stay) bool {
 		return s.room == room && s.from < position && position <= s.to
 	})
+}
+
+// diary returns a wasIn for many questions, the cost of which does not grow with the stays.
+func (v *session) diary() (wasIn func(room string, position uint64) bool) {
+	stays := make(map[string][]stay)
+	for _, s := range v.stays { // one after another, and those in one room do not overlap
+		stays[s.room] = append(stays[s.room], s)
+	}
+	return func(room string, position uint64) bool {
+		in := stays[room]
+		i, _ := slices.BinarySearchFunc(in, position, func(s stay, p uint64) int { return cmp.Compare(s.to, p) })
+		return room == v.sid || i < len(in) && in[i].from < position
+	}
 }
 
 // enter notes that the client is in a room from now on.
