@@ -108,6 +108,9 @@ func (a *acks) close(s *Socket) {
 // EmitWithAck sends an event to the client and waits for its acknowledgement, whose arguments it returns. It gives up
 // when ctx ends, with ctx's error wrapped, or when the socket disconnects, with [ErrDisconnected]; without a deadline
 // it waits as long as the client is there.
+//
+// A handler that asks its own client should have a deadline: when the client has sent more than [WithMaxQueuedBytes]
+// behind the event that is being handled, nothing more is read from it, the acknowledgement neither.
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Args, error) {
 	id := s.nsp.nextID()
 	out, err := s.nsp.server.encoders.event(s.nsp.name, &id, event, args, "")

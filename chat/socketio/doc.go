@@ -59,6 +59,7 @@
 //	connectionStateRecovery: { … }                WithRecovery(socketio.Recovery{…})
 //	allowRequest                                  WithGate
 //	io.engine.use(middleware)                     WithMiddleware
+//	io.engine.on("headers" / "initial_headers")   WithMiddleware, with w.Header().Set(…)
 //	io.engine.on("connection_error", …)           srv.OnConnectionError(…)
 //	cookie: true                                  WithCookie(http.Cookie{})
 //	maxHttpBufferSize                             WithMaxPayload
@@ -86,8 +87,10 @@
 // Everything that a client can make the server hold is bounded: what waits to be sent ([WithSendBuffer]; a client that
 // reads too slowly is disconnected with [ReasonSlowClient], and nothing is dropped silently), what waits for handlers
 // ([WithMaxQueuedBytes]; then no more is read from it), messages and attachments ([WithMaxPayload],
-// [WithMaxAttachments], [WithMaxEventBytes]), acknowledgements ([WithMaxAcks]), namespaces ([WithMaxNamespaces]) and the
-// time until it is in one ([WithConnectTimeout]). How many rooms a socket joins is up to the application.
+// [WithMaxAttachments], [WithMaxEventBytes]), acknowledgements ([WithMaxAcks]), namespaces ([WithMaxNamespaces]), the time
+// until it is in one ([WithConnectTimeout]), and what is kept for its return ([Recovery]). How many clients there are is
+// bounded by [WithMaxConnections] alone, and how many rooms a socket joins is up to the application. Also bounded, beyond
+// what Node does, are the nesting of what a client sends (256 levels) and its arguments (1024).
 //
 // # Where it differs from Node
 //

@@ -232,6 +232,24 @@ func TestWithoutUpgrades(t *testing.T) {
 	require.Empty(t, conn.Handshake().Upgrades)
 }
 
+func TestMaxConnections(t *testing.T) {
+	t.Parallel()
+	srv, url := serve(t, socketio.WithMaxConnections(2))
+	refused := make(chan socketio.ConnectionError, 10)
+	srv.OnConnectionError(func(e socketio.ConnectionError) { refused <- e })
+	first := chattest.Open(t, url, websocket())
+	chattest.Open(t, url, chattest.Options{Transport: chattest.Polling})
+	for _, transport := range []chattest.Transport{chattest.Polling, chattest.WebSocket} {
+		_, err := chattest.Dial(ctx(t), url, chattest.Options{Transport: transport})
+		require.Error(t, err)
+		require.Equal(t, http.StatusServiceUnavailable, receive(t, refused).Status)
+	}
+	require.Equal(t, 2, srv.Connections())
+	first.Close()
+	require.Eventually(t, func() bool { return srv.Connections() == 1 }, patience, time.Millisecond)
+	chattest.Open(t, url, websocket())
+}
+
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	_, url := serve(t, socketio.WithOrigins("https://allowed.example"))
@@ -266,6 +284,7 @@ func TestOptionErrors(t *testing.T) {
 		"WithMaxQueuedBytes": socketio.WithMaxQueuedBytes(0),
 		"WithMaxAcks":        socketio.WithMaxAcks(0),
 		"WithMaxNamespaces":  socketio.WithMaxNamespaces(0),
+		"WithMaxConnections": socketio.WithMaxConnections(0),
 		"WithSendBuffer":     socketio.WithSendBuffer(1, 0),
 		"WithTransports":     socketio.WithTransports("smoke"),
 		"WithErrorAck":       socketio.WithErrorAck(nil),

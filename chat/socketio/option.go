@@ -27,6 +27,7 @@ type config struct {
 	maxBufferPackets          int
 	maxAcks                   int
 	maxNamespaces             int
+	maxConnections            int
 	transports                []string
 	noUpgrades                bool
 	origins                   []string
@@ -151,6 +152,12 @@ func WithMaxNamespaces(n int) Option {
 	return positive("WithMaxNamespaces", n, func(c *config) *int { return &c.maxNamespaces })
 }
 
+// WithMaxConnections limits the connections that are open at a time: further handshakes are answered with status 503.
+// Defaults to no limit.
+func WithMaxConnections(n int) Option {
+	return positive("WithMaxConnections", n, func(c *config) *int { return &c.maxConnections })
+}
+
 // WithTransports sets the transports that clients may use, out of "polling" and "websocket". Defaults to both.
 func WithTransports(names ...string) Option {
 	return func(c *config) error {
@@ -212,7 +219,8 @@ func WithIdentity(identity func(*http.Request) any) Option {
 }
 
 // WithMiddleware wraps the handling of every HTTP request of the server, WebSocket upgrades and the client script
-// included; the first given is the outermost. A middleware that hides http.Hijacker breaks WebSocket.
+// included; the first given is the outermost. Headers that it sets go out with the answer; of those of a WebSocket
+// upgrade, cookies alone. A middleware that hides http.Hijacker breaks WebSocket.
 func WithMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 	return func(c *config) error { c.middleware = append(c.middleware, middleware...); return nil }
 }

@@ -78,6 +78,7 @@ func (s *Server) engineConfig() engineio.Config {
 		MaxPayload:       s.config.maxPayload,
 		MaxBufferBytes:   s.config.maxBufferBytes,
 		MaxBufferPackets: s.config.maxBufferPackets,
+		MaxSessions:      s.config.maxConnections,
 		DisableUpgrades:  s.config.noUpgrades,
 		Origins:          s.config.origins,
 
