@@ -54,6 +54,7 @@
 //	socket.id, recovered, data                    s.ID(), Recovered(), Data(), SetData(v)
 //	socket.handshake                              s.Handshake()
 //	socket.conn.transport.name, socket.conn.close s.Transport(), CloseConnection()
+//	socket.conn.on("upgrade", …)                  s.OnUpgrade(…)
 //	socket.disconnect(true)                       s.Disconnect(true)
 //	socket.on("disconnecting" / "disconnect")     s.OnDisconnecting, s.OnDisconnect
 //	connectionStateRecovery: { … }                WithRecovery(socketio.Recovery{…})

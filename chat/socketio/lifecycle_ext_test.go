@@ -367,6 +367,7 @@ func TestPanics(t *testing.T) {
 		s.OnDisconnect(func(reason socketio.Reason) { ended <- reason })
 		s.OnDisconnect(func(socketio.Reason) { boom("disconnect") })
 		s.OnAnyOutgoing(func(*socketio.Socket, string, []any) { boom("outgoing") })
+		s.OnUpgrade(func() { boom("upgrade") })
 		s.Use(func(context.Context, *socketio.Socket, socketio.Event) error { boom("middleware"); return nil })
 		boom("connection")
 	})
@@ -376,12 +377,18 @@ func TestPanics(t *testing.T) {
 		require.NoError(t, ack.Send())
 	})
 	for _, where := range []string{
-		"connect middleware", "connection", "middleware", "any", "handler", "handler exit", "outgoing", "disconnect",
+		"connect middleware", "connection", "middleware", "any", "handler", "handler exit", "outgoing", "upgrade", "disconnect",
 	} {
 		panicIn.Store(where)
-		conn := chattest.Open(t, url, websocket())
+		o := websocket()
+		if where == "upgrade" {
+			o.Transport = chattest.Polling
+		}
+		conn := chattest.Open(t, url, o)
 		client, err := conn.Connect(ctx(t), "/", nil)
 		switch where {
+		case "upgrade":
+			require.NoError(t, conn.Upgrade(ctx(t)))
 		case "connect middleware":
 			require.Error(t, err)
 			_ = conn.ExpectEnd(t)

@@ -45,6 +45,7 @@ type socketHooks struct {
 	handlers
 	middleware    hooks[EventMiddleware]
 	outgoing      hooks[OutgoingHandler]
+	upgraded      hooks[func()]
 	disconnecting hooks[func(Reason)]
 	disconnect    hooks[func(Reason)]
 }
@@ -210,6 +211,10 @@ func (s *Socket) OnAnyOutgoing(h OutgoingHandler) (off func()) { return s.hooks(
 // Use adds a middleware for the events of this socket and returns a function that removes it again. They run one after
 // another before the handlers, in the order of their registration, and the first error is the last word.
 func (s *Socket) Use(m EventMiddleware) (off func()) { return s.hooks().middleware.add(m) }
+
+// OnUpgrade registers a function that is called when the client moves from long-polling to WebSocket, and returns a
+// function that removes it again. If it has done so already, which [Socket.Transport] tells, the function is not called.
+func (s *Socket) OnUpgrade(f func()) (off func()) { return s.hooks().upgraded.add(f) }
 
 // OnDisconnecting registers a function that is called when the socket has disconnected, before those of OnDisconnect.
 // Rooms still returns the rooms that it was in.

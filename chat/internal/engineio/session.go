@@ -27,6 +27,12 @@ type Pulse interface {
 	Ponged()
 }
 
+// Upgrader may be implemented by a [Handler] that wants to know when its client has moved from polling to WebSocket.
+// Upgraded is called like Text and Binary: one at a time with them, and before what comes over the WebSocket.
+type Upgrader interface {
+	Upgraded()
+}
+
 // Reason says why a session ended. Where the reference implementation has a word for it, it is that word.
 type Reason string
 

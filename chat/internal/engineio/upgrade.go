@@ -28,9 +28,25 @@ func (s *Session) startProbe(w *wire) {
 	_ = w.Conn.SetReadDeadline(time.Now().Add(w.patience))
 }
 
-// receiveProbe handles a packet on a probing WebSocket: first a ping, then the upgrade, both exactly as the protocol
-// says.
+// receiveProbe handles a packet on a probing WebSocket.
 func (w *wire) receiveProbe(t packetType, content []byte) {
+	if w.proceed(t, content); w.upgraded {
+		w.session.tellUpgraded()
+	}
+}
+
+// tellUpgraded tells the handler that the client has moved to WebSocket, if it wants to know.
+func (s *Session) tellUpgraded() {
+	s.callbacks.Lock()
+	defer s.callbacks.Unlock()
+	if u, ok := s.handler.(Upgrader); ok && s.alive() {
+		defer s.srv.recovered("Upgrader", s)
+		u.Upgraded()
+	}
+}
+
+// proceed goes on with an upgrade: first a ping, then the upgrade packet, both exactly as the protocol says.
+func (w *wire) proceed(t packetType, content []byte) {
 	s := w.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
