@@ -215,6 +215,42 @@ func ExampleChat_System() {
 	_ = open
 }
 
+// One place that sees everything that anybody asks for, by whatever way: it refuses, rewrites and records.
+func ExampleWithBefore() {
+	maintenance := func() bool { return false }
+	hooks := []chat.Option{
+		chat.WithBefore(func(_ context.Context, o *chat.Operation) error {
+			if maintenance() && !o.System {
+				return chat.Forbidden("The chat is closed for an hour.")
+			}
+			if m, ok := o.In.(*chat.NewMessage); ok {
+				m.Text = strings.TrimSpace(m.Text)
+			}
+			return nil
+		}),
+		chat.WithAfter(func(ctx context.Context, o *chat.Operation) {
+			slog.InfoContext(ctx, "chat", "operation", o.Name, "user", o.User.ID, "room", o.Room.ID, "err", o.Err)
+		}),
+	}
+	_ = hooks
+}
+
+// The app's own idea of who may do what, on top of the chat's.
+func ExampleWithAuthorizer() {
+	staff := func(u chat.User) bool { return strings.HasPrefix(u.ID, "staff-") }
+	authorizer := chat.WithAuthorizer(func(_ context.Context, r chat.AuthRequest) (bool, error) {
+		switch r.Action {
+		case chat.ActionRoomCreate: // staff alone
+			return staff(r.User), nil
+		case chat.ActionRoomRead, chat.ActionRoomJoin: // staff everywhere
+			return r.Allowed || staff(r.User), nil
+		default:
+			return r.Allowed, nil
+		}
+	})
+	_ = authorizer
+}
+
 // What a client of REST may branch on.
 func ExampleError() {
 	explain := func(res *http.Response) string {

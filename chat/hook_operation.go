@@ -10,10 +10,11 @@ type Operation struct {
 	System bool   // the app itself asks, through Chat.System
 	Room   Room   // the room it is about, if it is about one; where the room is yet to be created, only the ID is set
 
-	// In is a pointer to what is asked for, as the client has said it: of message.send a *NewMessage. See the table of
-	// operations for the others.
+	// In points to what is asked for, as the caller has said it: to the argument of the Actor's method, such as the *NewMessage of
+	// message.send, or to a RoomRef, MemberRef or the like where the method takes ids.
 	In any
-	// Out is what the operation returns, and Err why it has failed. Both are nil before it, one of them afterwards.
+	// Out is the operation's answer, such as a MessageResult, and Err why it has failed. Both are nil before it, one of them
+	// is afterwards.
 	Out any
 	Err error
 }
