@@ -28,6 +28,7 @@ func TestImports(t *testing.T) {
 		"chat":                   {"chat/socketio", "chat/web", "store"},
 		"chat/socketio":          {"chat/internal/engineio", "chat/web"},
 		"chat/internal/engineio": {},
+		"chat/internal/apidoc":   {},
 		"chat/internal/bench":    {"chat/socketio"},
 		"chat/redisadapter":      {"chat/socketio"},
 		"chat/chattest":          {"chat", "chat/socketio", "store"},

@@ -68,7 +68,7 @@ func serve(t testing.TB, router func(*echo.Echo, *chat.Chat) chat.Router, opts .
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard)
 	require.NoError(t, a.chat.Mount(router(e, a.chat)))
-	a.Server = chattest.Serve(t, stoppable{e, a.chat})
+	a.Server = chattest.Serve(t, stoppable{agreement(t).watch(t, e), a.chat})
 	return a
 }
 
@@ -124,6 +124,7 @@ func ask(t testing.TB, s *chattest.Socket, event string, arg any) reply {
 	t.Helper()
 	args := s.ExpectAck(t, event, arg)
 	require.Equal(t, 1, args.Len(), "one acknowledgement object")
+	agreement(t).ack(t, event, args.Raw(0))
 	var r reply
 	require.NoError(t, args.Decode(0, &r), "%s: %s", event, args)
 	return r
@@ -133,7 +134,9 @@ func ask(t testing.TB, s *chattest.Socket, event string, arg any) reply {
 func expect(t testing.TB, s *chattest.Socket, name string) chat.Event {
 	t.Helper()
 	var e chat.Event
-	require.NoError(t, s.Expect(t, name).Decode(0, &e))
+	event := s.Expect(t, name)
+	agreement(t).event(t, name, event.Raw(0))
+	require.NoError(t, event.Decode(0, &e))
 	require.Equal(t, name, e.Type)
 	require.False(t, e.CreatedAt.IsZero())
 	return e

@@ -23,8 +23,9 @@
 // name or over REST, and the app from Go, as a user or as the system: [Chat.As] and [Chat.System] return an [Actor], whose
 // methods are the operations. Whoever asks in whatever way, the same code runs under the same permissions and hooks.
 //
-// The events stand in wire.go. Each client event carries one object and is acknowledged with {"status":"ok", …} or
-// {"status":"error","error":{…}}, see [Error]; REST takes and returns the same objects. An acknowledged message is
+// The events stand in EVENTS.md, beside this file. Each client event carries one object and is acknowledged with
+// {"status":"ok", …} or {"status":"error","error":{…}}, see [Error]; REST takes and returns the same objects, as openapi.json
+// says, which is served at /chat/api/v1/openapi.json. An acknowledged message is
 // committed. A transient failure is not acknowledged, so that the stock client's retries option does the right thing:
 //
 //	const socket = io({ ackTimeout: 10000, retries: 3 })

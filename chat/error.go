@@ -135,15 +135,15 @@ func asError(err error) (e *Error, ok bool) {
 	return e, errors.As(err, &e) && e != nil
 }
 
-// wireError is the JSON form of Error.
+// wireError is a failure as clients get to see it.
 type wireError struct {
 	Code         Code              `json:"code"`
-	Message      string            `json:"message"`
-	Status       int               `json:"status"`
-	Retryable    bool              `json:"retryable"`
-	RetryAfterMS int64             `json:"retry_after_ms"`
-	Details      map[string]string `json:"details"`
-	RequestID    string            `json:"request_id,omitempty"`
+	Message      string            `json:"message"`              // one sentence for people
+	Status       int               `json:"status"`               // of HTTP
+	Retryable    bool              `json:"retryable"`            // the same request may be sent again after RetryAfterMS
+	RetryAfterMS int64             `json:"retry_after_ms"`       // 0 where nothing is known
+	Details      map[string]string `json:"details"`              // such as "field": "room_id"
+	RequestID    string            `json:"request_id,omitempty"` // finds the failure in the server's log
 }
 
 // MarshalJSON writes the error object of the client contract; the cause stays on the server.

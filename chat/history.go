@@ -32,7 +32,8 @@ func (c *Chat) historyOperations() []*operation {
 	return []*operation{
 		define(c.readHistory, spec{
 			name: EventRoomHistory, event: true, route: "GET /rooms/:room_id/messages", action: ActionHistoryRead,
-			doc: "Returns a page of a room's messages.",
+			errors: []Code{CodeMessageNotFound},
+			doc:    "Returns a page of a room's messages.",
 		}),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -33,7 +34,25 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, serveUntilKilled(path))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	all := flag.Lookup("test.run").Value.String()+flag.Lookup("test.skip").Value.String() == ""
+	if status == 0 && all && !everythingSeen() {
+		status = 1
+	}
+	os.Exit(status)
+}
+
+// everythingSeen says whether the tests have used the whole API, and what they have left out.
+func everythingSeen() bool {
+	c, err := theContract()
+	if err != nil {
+		return false
+	}
+	missing := c.unseen()
+	for _, what := range missing {
+		fmt.Fprintf(os.Stderr, "no test has seen %s succeed\n", what)
+	}
+	return len(missing) == 0
 }
 
 func serveUntilKilled(path string) error {

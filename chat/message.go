@@ -86,7 +86,8 @@ func (c *Chat) messageOperations() []*operation {
 	return []*operation{
 		define(c.sendMessage, spec{
 			name: EventMessageSend, event: true, route: "POST /rooms/:room_id/messages", status: 201, action: ActionMessageSend, outlives: true,
-			doc: "Sends a message to a room. The header Idempotency-Key may stand for client_id.",
+			errors: []Code{CodeMessageNotFound, CodeMessageTooLarge, CodeMessageRejected, CodeIDConflict},
+			doc:    "Sends a message to a room.",
 		}),
 	}
 }

@@ -25,6 +25,7 @@ type spec struct {
 	creates bool
 	// outlives lets the operation run to its end when the caller goes away: who sends and closes the page has sent.
 	outlives bool
+	errors   []Code // that it answers with, besides those that anything or its action may
 	doc      string // what it does, in one sentence
 }
 

@@ -152,6 +152,7 @@ func (a *app) try(t testing.TB, w way, op chat.OperationInfo, s standing, socket
 func (a *app) tryEvent(t testing.TB, op chat.OperationInfo, socket *chattest.Socket, arg object) answer {
 	t.Helper()
 	args := socket.ExpectAck(t, op.Name, arg)
+	agreement(t).ack(t, op.Name, args.Raw(0))
 	var r reply
 	require.NoError(t, args.Decode(0, &r))
 	if r.Error != nil {

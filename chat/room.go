@@ -68,7 +68,8 @@ func (c *Chat) roomOperations() []*operation {
 	return []*operation{
 		define(c.createRoom, spec{
 			name: "room.create", event: true, route: "POST /rooms", status: 201, action: ActionRoomCreate,
-			doc: "Creates a room, whose owner the caller is.",
+			errors: []Code{CodeConflict},
+			doc:    "Creates a room, whose owner the caller is.",
 		}),
 		define(c.readRoom, spec{
 			name: "room.get", event: true, route: "GET /rooms/:room_id", action: ActionRoomRead,

@@ -19,13 +19,12 @@ const (
 	EventRoomLeave   = "room.leave"   // {room_id} -> {}
 	EventRoomHistory = "room.history" // {room_id, before? | after? | around? | cursor?, limit?} -> {messages, has_more_before, has_more_after, next_cursor?}
 	EventMessageSend = "message.send" // {room_id, text, client_id?, parent_id?, attachments?, metadata?} -> {message}
-	EventTypingStart = "typing.start" // {room_id, parent_id?}; from the server {type, room_id, created_at, user, parent_id?}
-	EventTypingStop  = "typing.stop"  // the same; the server also sends it when the typing has expired
 )
 
-// Events from the server. Each carries one Event.
+// Events from the server. Each carries one Event. The comments list its fields besides type and created_at, those that may be
+// absent with a question mark; the page of events and the TypeScript types are made of them.
 const (
-	EventMessageNew      = "message.new"                // room_id, seq, user, message; to everyone in the room, the sender's sockets too
+	EventMessageNew      = "message.new"                // room_id, seq, user?, message; to everyone in the room, the sender's sockets too
 	EventMemberAdded     = "member.added"               // room_id, user, member; somebody became a member of the room
 	EventMemberRemoved   = "member.removed"             // room_id, user; a membership ended, also told to the user it belonged to
 	EventMemberUpdated   = "member.updated"             // room_id, user, member; a member has another role, is muted or is not any more
@@ -35,8 +34,10 @@ const (
 	EventAddedToRoom     = "notification.added_to_room" // room_id, user, room; the user has made a member of whoever gets this
 	EventInvited         = "notification.invited"       // room_id, user, room, invitation; the user has invited whoever gets this
 	EventUninvited       = "invitation.removed"         // room_id, user; the user's invitation was declined or taken back
+	EventTypingStart     = "typing.start"               // room_id, user, parent_id?; somebody else in the room types; clients send it too
+	EventTypingStop      = "typing.stop"                // room_id, user, parent_id?; somebody else in the room types no more; clients send it too
 	EventPresenceChanged = "user.presence.changed"      // user, status; somebody who shares a room came or went
-	EventServerDraining  = "server.draining"            // the server is about to close the connection; reconnect
+	EventServerDraining  = "server.draining"            // the server is about to close the connection: reconnect
 )
 
 // Event is what the server sends: the same outer shape for every event, with Type repeating the event's name so that

@@ -23,7 +23,7 @@ func clientNames() []string {
 		"socket.io.min.js", "socket.io.min.js.map",
 		"socket.io.esm.min.js", "socket.io.esm.min.js.map",
 		"socket.io.msgpack.min.js", "socket.io.msgpack.min.js.map",
-		"socket.io.d.ts",
+		"socket.io.d.ts", "echochat.d.ts",
 	}
 }
 

@@ -43,7 +43,8 @@ const (
 //
 //   - socket.io.js and socket.io.min.js, the same classic script, which defines the global io;
 //   - socket.io.esm.min.js, an ES module that exports io, connect, Manager, Socket and, as its default, io;
-//   - socket.io.d.ts, TypeScript declarations of that module.
+//   - socket.io.d.ts, TypeScript declarations of that module;
+//   - echochat.d.ts, TypeScript declarations of the chat's events, for that module and for the stock client.
 //
 // It reports false for any other name. It is safe for concurrent use; the first call assembles and compresses the files.
 func Client(name string) (Asset, bool) {
@@ -62,6 +63,7 @@ var assets = sync.OnceValue(func() map[string]Asset {
 		"socket.io.min.js":     classic,
 		"socket.io.esm.min.js": newAsset(banner+script.String()+moduleTail, javaScript),
 		"socket.io.d.ts":       newAsset(read("socket.io.d.ts"), typeScript),
+		"echochat.d.ts":        newAsset(read("echochat.d.ts"), typeScript),
 	}
 })
 

@@ -17,6 +17,7 @@ func TestClient(t *testing.T) {
 		"socket.io.min.js":     "text/javascript; charset=utf-8",
 		"socket.io.esm.min.js": "text/javascript; charset=utf-8",
 		"socket.io.d.ts":       "text/plain; charset=utf-8",
+		"echochat.d.ts":        "text/plain; charset=utf-8",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
