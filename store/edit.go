@@ -70,6 +70,9 @@ func (s *Store) EditMessage(ctx context.Context, e Edit, audit ...Audit) (m Mess
 				return false, err
 			}
 		}
+		if err := s.reindex(tx, old, m.Text); err != nil {
+			return false, err
+		}
 		return true, updateMessage(tx, m.ID, map[string]any{
 			"text": m.Text, "attachments": m.Attachments, "metadata": m.Metadata, "mentions": m.Mentions, "edited_at": m.EditedAt,
 		})
@@ -125,6 +128,9 @@ func (s *Store) DeleteMessage(ctx context.Context, id string, by User, audit ...
 				if err := addReplies(tx, m.ParentID, -1); err != nil {
 					return false, fmt.Errorf("parent: %w", err)
 				}
+			}
+			if err := s.unindex(tx, *m); err != nil {
+				return false, err
 			}
 			at = max(at, m.CreatedAt, m.EditedAt) // clocks of several machines
 			m.Text, m.QuotedID, m.Mentions, m.Attachments, m.Metadata, m.Reactions = "", "", nil, nil, nil, nil

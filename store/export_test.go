@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"fmt"
+	"maps"
 
 	"gorm.io/gorm"
 )
@@ -28,7 +30,7 @@ func Statements(s *Store) map[string]Statement {
 		moves[i] = move{keys[i], 5000}
 	}
 	sql := &s.writer.sql
-	return map[string]Statement{
+	statements := map[string]Statement{
 		"latest page":      built(h.scope(dry, "seq <= ?", maxSeq, "seq DESC").Limit(51).Find(&[]Message{})),
 		"page before":      built(h.scope(dry, "seq <= ?", 5000, "seq DESC").Limit(51).Find(&[]Message{})),
 		"page after":       built(h.scope(dry, "seq > ?", 5000, "seq").Limit(51).Find(&[]Message{})),
@@ -69,4 +71,50 @@ func Statements(s *Store) map[string]Statement {
 		"lock rooms":       {of(sql.lock, 4), sql.list([]string{"a", "b", "c", "d"})},
 		"look up a batch":  {of(sql.lookUp, 64), sql.table(batch)},
 	}
+	maps.Copy(statements, searchStatements(s, dry, built))
+	return statements
+}
+
+func searchStatements(s *Store, dry *gorm.DB, built func(*gorm.DB) Statement) map[string]Statement {
+	run := search{tx: dry, q: SearchQuery{UserID: "ann"}}
+	inRoom := search{tx: dry, q: SearchQuery{UserID: "ann", RoomID: "general"}}
+	seqs := make([]int64, maxQuestions)
+	var latest, times [][]any
+	for i := range seqs {
+		seqs[i] = int64(1 + 37*i)
+		latest, times = append(latest, []any{"general", "lorem", seqs[i]}), append(times, []any{"general", seqs[i]})
+	}
+	return map[string]Statement{
+		"rooms to search":      built(run.roomsAfter("room-50").Find(&[]searchedRoom{})),
+		"room to search":       built(inRoom.roomsAfter("").Find(&[]searchedRoom{})),
+		"places of a word":     built(run.places("general", "lorem", 5000, maxCandidates).Pluck("seq", &[]int64{})),
+		"latest of words":      built(run.questions(latestPlace, latest).Scan(&[]int{})),
+		"words at places":      built(run.questions(wordAt, latest).Scan(&[]int{})),
+		"times of places":      built(run.questions(timeAt, times).Scan(&[]int{})),
+		"messages at places":   built(run.messages("general", seqs).Scan(&[]Message{})),
+		"messages not indexed": built(run.between("general", 5000, 5064).Find(&[]Message{})),
+		"messages to index":    built(unindexed(dry, "general", 5000).Find(&[]Message{})),
+		"words to drop":        built(lastDropped(dry, "general").Scan(&[]int{})),
+		"word of a message":    built(dry.Exec(deleteWord, "general", "lorem", 5000)),
+	}
+}
+
+// StopIndexer leaves the search index alone from now on, apart from CatchUp.
+func StopIndexer(s *Store) { s.indexer.stop() }
+
+// CatchUp brings the search index of a room up to date.
+func CatchUp(s *Store, roomID string) (err error) {
+	for more := true; more && err == nil; {
+		more, err = s.indexer.step(context.Background(), roomID)
+	}
+	return err
+}
+
+// IndexedWords are the words by which a message should be found.
+func IndexedWords(m Message) []string { return indexedWords(m.SenderID, m.Text) }
+
+// HasWords reports whether a message has all words of a text.
+func HasWords(m Message, text string) bool {
+	_, ok := find(m.Text, phrasesOf(text))
+	return ok
 }

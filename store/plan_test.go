@@ -18,7 +18,7 @@ import (
 // tables are those that grow with the chat.
 var tables = []string{
 	"chat_messages", "chat_rooms", "chat_members", "chat_users", "chat_invitations", "chat_sanctions", "chat_flags", "chat_audit",
-	"chat_reactions", "chat_mentions",
+	"chat_reactions", "chat_mentions", "chat_words",
 }
 
 // fill puts n messages into the room "general", a power of ten, past the store, and lets the database look at its tables.
@@ -75,6 +75,7 @@ func populate(t *testing.T, d storetest.Database, db *gorm.DB) {
 	require.NoError(t, db.Exec("UPDATE chat_messages SET parent_id = CASE WHEN seq % 20 = 0 THEN 'm5000' ELSE 'm1' END WHERE seq % 10 = 0").Error)
 	require.NoError(t, db.Exec("UPDATE chat_messages SET pinned_at = 1 WHERE seq % 1000 = 1").Error)
 	analyze(t, d, db, "chat_messages")
+	analyze(t, d, db, "chat_words")
 }
 
 // No statement looks at more rows than it needs: each uses an index, and none sorts.
@@ -94,6 +95,7 @@ func TestPlans(t *testing.T) {
 			require.NoError(t, err)
 		}
 		fill(t, d, 10_000)
+		require.NoError(t, store.CatchUp(st, "general"))
 		db := d.GORM(t)
 		populate(t, d, db)
 		for name, s := range store.Statements(st) {
@@ -116,6 +118,12 @@ func TestPlans(t *testing.T) {
 			}
 			if strings.Contains(s.SQL, "chat_messages") {
 				require.Regexp(t, `chat_messages_(seq|id|client|pkey|thread|pinned)|PRIMARY`, plan, "%s: %s", name, plan)
+			}
+			if strings.Contains(s.SQL, "chat_words") {
+				require.Regexp(t, `chat_words_pkey|PRIMARY`, plan, "%s: %s", name, plan)
+			}
+			if testing.Verbose() {
+				t.Log(name, "\n", plan)
 			}
 		}
 	})

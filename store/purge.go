@@ -124,8 +124,8 @@ func purgeSteps(d migrations.Dialect) []purgeStep {
 	steps := []purgeStep{purgeMessages(d)}
 	for _, t := range []struct{ table, key string }{
 		{"chat_mentions", "user_id, room_id, seq"},
+		{"chat_indexed", "room_id"}, // waits for whoever is indexing, who looks for the room first
 		{"chat_words", "room_id, word, seq"},
-		{"chat_indexed", "room_id"},
 		{"chat_flags", "id"},
 		{"chat_sanctions", "user_id, kind, room_id"},
 		{"chat_invitations", "room_id, user_id"},

@@ -28,6 +28,7 @@ type Store struct {
 	files   *files   // nil on a server
 	writer  *writer
 	marker  *marker
+	indexer *indexer
 	purger  *purger
 	turns   *turns
 
@@ -45,7 +46,12 @@ func (s *Store) start(pool *sql.DB, c config) {
 	}
 	s.marker = newMarker(s)
 	s.marker.start()
-	s.writer.stored = s.marker.sent
+	s.indexer = newIndexer(s)
+	s.indexer.start()
+	s.writer.stored = func(batch []Message) {
+		s.marker.sent(batch)
+		s.indexer.stored(batch)
+	}
 	go s.writer.run()
 	s.purger = newPurger(s)
 	s.purger.start()
@@ -60,6 +66,7 @@ func (s *Store) Close() error {
 		s.gate.Unlock()
 		s.editing.Wait()
 		s.purger.close()
+		s.indexer.stop()
 		s.writer.stop()
 		s.marker.stop()
 		s.err = s.files.close()
