@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
+	"strings"
+	"sync"
 
 	"gorm.io/gorm"
 )
@@ -97,6 +100,18 @@ const accessSQL = "SELECT r.id, r.epoch, r.type, r.name, r.topic, r.created_by, 
 	" LEFT JOIN chat_sanctions s ON s.user_id = ? AND (s.room_id = '' OR s.room_id = ?) AND (s.until = 0 OR s.until > ?)" +
 	" WHERE r.id = ? AND r.deleted_at = 0"
 
+// accessPostgres is accessSQL as PostgreSQL spells parameters. Every operation asks it: GORM would build and parse it anew each time.
+var accessPostgres = sync.OnceValue(func() string {
+	var text strings.Builder
+	for i, part := range strings.Split(accessSQL, "?") {
+		if i > 0 {
+			text.WriteString("$" + strconv.Itoa(i))
+		}
+		text.WriteString(part)
+	}
+	return text.String()
+})
+
 func (q AccessQuery) args(roomID string) []any {
 	return []any{q.UserID, q.UserID, q.UserID, roomID, now(), roomID}
 }
@@ -106,7 +121,14 @@ func (q AccessQuery) standing(tx *gorm.DB, roomID string, missing error) (a Acce
 	if !findable(roomID) {
 		return Access{}, missing
 	}
-	rows, err := tx.Raw(accessSQL, q.args(roomID)...).Rows()
+	ctx, text := tx.Statement.Context, accessSQL
+	switch tx.Name() {
+	case "sqlite": // for a context that can end, the drivers start a goroutine; this ends by itself
+		ctx = context.WithoutCancel(ctx)
+	case "postgres":
+		text = accessPostgres()
+	}
+	rows, err := tx.Statement.ConnPool.QueryContext(ctx, text, q.args(roomID)...)
 	if err != nil {
 		return Access{}, err
 	}
