@@ -77,7 +77,7 @@ func TestDependencies(t *testing.T) {
 		"github.com/jackc":             {"store"},
 		"golang.org/x/sync":            {"store"},
 		"golang.org/x/time":            {"middleware", "chat"},
-		"golang.org/x/text":            {"chat", "middleware"},
+		"golang.org/x/text":            {"chat", "middleware", "store"},
 		"golang.org/x/sys":             {"chat/internal/bench", "chat/internal/engineio"},
 	}
 	for _, f := range sources(t) {
