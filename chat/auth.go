@@ -75,6 +75,9 @@ func (c *Chat) identify(ec echo.Context, welcome bool) (*identity, error) {
 	}
 	if c.cfg.auth != nil {
 		u, err := c.askAuth(ec)
+		if err == nil && welcome { // the later requests of a connection go on until it is told that it ends
+			err = u.current()
+		}
 		if err == nil {
 			id.user = u
 			return id, nil
@@ -107,7 +110,11 @@ func (c *Chat) askAuth(ec echo.Context) (u User, err error) {
 func (c *Chat) askToken(ctx context.Context, auth json.RawMessage) (User, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.authTimeout)
 	defer cancel()
-	return c.judge("WithTokenAuth", func() (User, error) { return c.cfg.tokenAuth(ctx, auth) })
+	u, err := c.judge("WithTokenAuth", func() (User, error) { return c.cfg.tokenAuth(ctx, auth) })
+	if err == nil {
+		err = u.current()
+	}
+	return u, err
 }
 
 // judge runs an authenticator and turns what it says into a checked user, ErrNoCredentials or an *Error. Nobody is let in
@@ -130,7 +137,7 @@ func (c *Chat) judge(option string, ask func() (User, error)) (u User, err error
 		c.log.Error("chat: the authenticator returned a user that cannot be used", "option", option, "err", err)
 		return User{}, err
 	}
-	u.Guest = false
+	u.Guest, u.ExpiresAt = false, moment(u.ExpiresAt)
 	return u, nil
 }
 
@@ -168,7 +175,7 @@ func (c *Chat) signIn(ctx context.Context, id *identity, auth json.RawMessage) (
 		}
 	}
 	if id.user.ID != "" {
-		return id.user, nil
+		return id.user, id.user.current()
 	}
 	if id.guest != "" {
 		return c.guestUser(ctx, id.guest, auth)

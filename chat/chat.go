@@ -25,6 +25,7 @@ type Chat struct {
 	server   *socketio.Server
 	presence *presence
 	typing   *typing
+	expiries *expiries[*socketio.Socket]
 	routes   routes
 
 	operations []*operation
@@ -57,6 +58,7 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 	}
 	c.presence = newPresence(cfg.presenceGrace, c.announcePresence)
 	c.typing = newTyping(cfg.typingExpiry, c.announceStopped)
+	c.expiries = newExpiries(cfg.expiryNotice, c.sessionExpiring, c.sessionExpired)
 	if c.server, err = socketio.New(c.transport()...); err != nil {
 		return nil, fmt.Errorf("chat: WithTransport: %w", err)
 	}
@@ -142,6 +144,7 @@ func (c *Chat) Shutdown(ctx context.Context) error {
 		go func() { c.requests.Lock(); close(c.idle) }()
 	})
 	err := c.server.Shutdown(ctx)
+	c.expiries.close()
 	c.typing.close()
 	c.presence.close()
 	select {

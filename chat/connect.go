@@ -8,7 +8,7 @@ import (
 
 // connect decides whether a client may use the main namespace.
 func (c *Chat) connect(ctx context.Context, s *socketio.Socket) error {
-	id, ok := s.Handshake().Identity.(*identity)
+	id, ok := identityAt(s)
 	if !ok {
 		return c.connectError(unsigned())
 	}
@@ -35,14 +35,14 @@ func (c *Chat) connectError(err error) error {
 }
 
 // UserOf returns the user that a socket's client is signed in as: that of its connection to the main namespace, for
-// sockets of other namespaces too.
+// sockets of other namespaces too. It is nobody once the sign-in has expired.
 func UserOf(s *socketio.Socket) (User, bool) {
-	id, ok := s.Handshake().Identity.(*identity)
+	id, ok := identityAt(s)
 	if !ok {
 		return User{}, false
 	}
 	u := id.signedIn.Load()
-	if u == nil {
+	if u == nil || u.current() != nil {
 		return User{}, false
 	}
 	return *u, true
@@ -51,15 +51,18 @@ func UserOf(s *socketio.Socket) (User, bool) {
 // connected runs for each socket that connect has let in, before its first event.
 func (c *Chat) connected(ctx context.Context, s *socketio.Socket) {
 	u, ok := UserOf(s)
-	if !ok {
+	if !ok { // expired since a moment ago
+		s.Disconnect(true)
 		return
 	}
+	c.expiries.set(s, u.ExpiresAt)
 	s.Join(userKey(u.ID))
 	c.presence.connect(u)
 	s.OnDisconnecting(func(reason socketio.Reason) {
 		c.typing.gone(s.ID(), u.ID, roomsOf(s))
 	})
 	s.OnDisconnect(func(reason socketio.Reason) {
+		c.expiries.forget(s)
 		c.presence.disconnect(u.ID)
 		c.hookDisconnect(ctx, u, s, string(reason))
 	})

@@ -44,7 +44,7 @@ func Describe() apidoc.API {
 // CommonCodes are the errors that everything may end with: the sign-in's, the app's own, and those of a server in distress.
 func CommonCodes() []Code {
 	return []Code{
-		CodeUnauthorized, CodeForbidden, CodeInvalidArgument, CodeRateLimited, CodeServerBusy, CodeServerDraining, CodeInternal,
+		CodeUnauthorized, CodeTokenExpired, CodeForbidden, CodeInvalidArgument, CodeRateLimited, CodeServerBusy, CodeServerDraining, CodeInternal,
 	}
 }
 

@@ -40,6 +40,9 @@
 // headers, what a middleware found. [WithGuests] makes a guest of everybody else. They are asked in this order, and
 // [ErrNoCredentials] passes on to the next.
 //
+// A sign-in with User.ExpiresAt set ends: the client hears session.expiring ([WithExpiryNotice]), may go on by auth.refresh with
+// a new token, and is disconnected otherwise.
+//
 // # Who may do what
 //
 // One table decides, by the action, the type of the room and what somebody is in it, from what the database says at that

@@ -15,6 +15,7 @@ type Code string
 // The codes of the client contract.
 const (
 	CodeUnauthorized    Code = "unauthorized"      // not signed in, or the sign-in was refused
+	CodeTokenExpired    Code = "token_expired"     // the sign-in has expired; get a new one and connect again
 	CodeForbidden       Code = "forbidden"         // signed in, and still not allowed
 	CodeNotAMember      Code = "not_a_member"      // the room is known to the user, who has not joined it
 	CodeRoomNotFound    Code = "room_not_found"    // no such room, or none this user may know of
@@ -36,7 +37,7 @@ const (
 // status is the HTTP status of each code.
 func (c Code) status() int {
 	switch c {
-	case CodeUnauthorized:
+	case CodeUnauthorized, CodeTokenExpired:
 		return http.StatusUnauthorized
 	case CodeForbidden, CodeNotAMember, CodeMuted, CodeBanned:
 		return http.StatusForbidden

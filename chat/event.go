@@ -30,6 +30,8 @@ func (c *Chat) handler(op *operation) socketio.Handler {
 	return func(ctx context.Context, s *socketio.Socket, args socketio.Args, ack socketio.Ack) {
 		u, ok := UserOf(s)
 		if !ok {
+			payload, _ := c.errorAck(ctx, s, op.name, tokenExpired())
+			c.ack(op.name, ack, payload)
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, eventTimeout)

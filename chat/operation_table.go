@@ -9,6 +9,7 @@ import (
 func (c *Chat) table() []*operation {
 	return slices.Concat(
 		c.userOperations(),
+		c.sessionOperations(),
 		c.roomOperations(),
 		c.roomListOperations(),
 		c.roomChangeOperations(),

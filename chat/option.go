@@ -38,6 +38,7 @@ type config struct {
 	notices        []store.RoomType
 	typingExpiry   time.Duration
 	presenceGrace  time.Duration
+	expiryNotice   time.Duration
 }
 
 func defaults() config {
@@ -51,6 +52,7 @@ func defaults() config {
 		notices:        []store.RoomType{store.RoomPrivate},
 		typingExpiry:   6 * time.Second,
 		presenceGrace:  5 * time.Second,
+		expiryNotice:   time.Minute,
 	}
 }
 
@@ -262,6 +264,12 @@ func WithTypingExpiry(d time.Duration) Option {
 // the network shows nothing. Defaults to 5 seconds; 0 announces at once.
 func WithPresenceGrace(d time.Duration) Option {
 	return duration("WithPresenceGrace", d, 0, func(c *config) { c.presenceGrace = d })
+}
+
+// WithExpiryNotice sets how long before the end of its sign-in (User.ExpiresAt) a connection is told of it, so that its client
+// gets a new token in time; one that is shorter is told of at once. Defaults to 1 minute; 0 gives no notice.
+func WithExpiryNotice(d time.Duration) Option {
+	return duration("WithExpiryNotice", d, 0, func(c *config) { c.expiryNotice = d })
 }
 
 // WithTransport passes settings on to the Socket.IO server, such as its heartbeat. Origins, logger and payload limit have

@@ -13,6 +13,7 @@ type Action string
 
 // The actions. Those without a room are anybody's who is signed in.
 const (
+	ActionAuthRefresh  Action = "auth.refresh"  // sign in anew on the same connection
 	ActionUserRead     Action = "user.read"     // see who one is
 	ActionRoomList     Action = "room.list"     // list one's own rooms, and public ones
 	ActionRoomCreate   Action = "room.create"   // create a room
@@ -72,11 +73,12 @@ type rule struct {
 // permissions is the table: who may do what. What is not in it may nobody.
 func permissions() map[Action]rule {
 	return map[Action]rule{
-		ActionUserRead:   {personal: true},
-		ActionRoomList:   {},
-		ActionRoomCreate: {},
-		ActionRoomDirect: {personal: true},
-		ActionUnreadRead: {personal: true},
+		ActionAuthRefresh: {personal: true},
+		ActionUserRead:    {personal: true},
+		ActionRoomList:    {},
+		ActionRoomCreate:  {},
+		ActionRoomDirect:  {personal: true},
+		ActionUnreadRead:  {personal: true},
 
 		ActionRoomRead:     {public: stranger, private: invited, channel: stranger, direct: reader},
 		ActionRoomUpdate:   {public: moderator, private: moderator, channel: moderator, direct: nobody},

@@ -136,9 +136,17 @@ type answer struct {
 	code chat.Code // "ok" for none
 }
 
+// asCaller stands for the name of who asks, in the argument of an operation.
+type asCaller struct{}
+
 // try asks for an operation. Sockets are those of the users, by standing.
 func (a *app) try(t testing.TB, w way, op chat.OperationInfo, s standing, socket *chattest.Socket, arg object) answer {
 	t.Helper()
+	for name, value := range arg {
+		if _, own := value.(asCaller); own {
+			arg = object{name: s.user().Name}
+		}
+	}
 	switch w {
 	case byEvent:
 		return a.tryEvent(t, op, socket, arg)

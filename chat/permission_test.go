@@ -54,6 +54,7 @@ func expectations() map[string]expectation {
 	)
 	with := func(e expectation, arg object) expectation { e.arg = arg; return e }
 	return map[string]expectation{
+		"auth.refresh":  {anywhere: "ukkkkkkkkkkf", arg: object{"token": asCaller{}}},
 		"user.me":       {anywhere: "ukkkkkkkkkkf"},
 		"room.list":     {anywhere: "ukkkkkkkkkkk"},
 		"room.create":   {anywhere: "ukkkkkkkkkkk", arg: object{"name": "New"}},

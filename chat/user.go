@@ -2,6 +2,7 @@ package chat
 
 import (
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -18,6 +19,11 @@ type User struct {
 	AvatarURL string `json:"avatar_url,omitempty"` // http or https link to a picture, or a path on the app's own; may be empty
 	Guest     bool   `json:"-"`                    // signed in by WithGuests; set by the chat alone
 	Admin     bool   `json:"-"`                    // may do everywhere what a room's owner may; set by the app's authenticator
+
+	// ExpiresAt ends the sign-in that the app's authenticator has judged: connections are told a while before (see
+	// WithExpiryNotice), and end then; calls are refused with CodeTokenExpired. Zero is never. What the app does from Go as
+	// this user goes on.
+	ExpiresAt time.Time `json:"-"`
 }
 
 const (

@@ -37,6 +37,8 @@ const (
 	EventTypingStart     = "typing.start"               // room_id, user, parent_id?; somebody else in the room types; clients send it too
 	EventTypingStop      = "typing.stop"                // room_id, user, parent_id?; somebody else in the room types no more; clients send it too
 	EventPresenceChanged = "user.presence.changed"      // user, status; somebody who shares a room came or went
+	EventSessionExpiring = "session.expiring"           // expires_at; the sign-in is about to expire: say auth.refresh, or be disconnected then
+	EventSessionExpired  = "session.expired"            // the sign-in has expired, and the connection ends: connect again with a new one
 	EventServerDraining  = "server.draining"            // the server is about to close the connection: reconnect
 )
 
@@ -55,6 +57,7 @@ type Event struct {
 	Status    Status    `json:"status,omitempty"`    // presence: online or offline
 
 	Invitation *Invitation `json:"invitation,omitempty"`
+	ExpiresAt  time.Time   `json:"expires_at,omitzero"` // of the sign-in
 }
 
 // Status is a user's presence.

@@ -32,13 +32,14 @@ type JWTConfig struct {
 	Issuer, Audience string
 	// Leeway allows for clocks that differ. Defaults to none.
 	Leeway time.Duration
-	// User makes a user of a good token's claims. Defaults to "sub" as the id, "name" and "picture".
+	// User makes a user of a good token's claims. Defaults to "sub" as the id, "name" and "picture". The sign-in ends when
+	// the token does ("exp", with the leeway), unless User sets ExpiresAt.
 	User func(ctx context.Context, claims jwt.MapClaims) (chat.User, error)
 }
 
 // JWT signs in by a JSON Web Token signed with HS256 and a secret of at least 32 bytes, for [chat.WithTokenAuth]: in the
 // client's auth payload as {"token":"…"}, for REST as the bearer token. The token must expire ("exp") and name its user
-// ("sub"). It panics if the secret is too short.
+// ("sub"); connections end when it expires, unless the client sends a new one by auth.refresh. It panics if the secret is too short.
 func JWT(secret []byte) chat.TokenAuthenticator {
 	return JWTWithConfig(JWTConfig{Algorithm: "HS256", Key: secret})
 }
@@ -69,11 +70,15 @@ func JWTWithConfig(cfg JWTConfig) chat.TokenAuthenticator {
 		claims := jwt.MapClaims{}
 		switch _, err := parser.ParseWithClaims(token, claims, keyFor); {
 		case errors.Is(err, jwt.ErrTokenExpired):
-			return chat.User{}, chat.Unauthorized("The token has expired.")
+			return chat.User{}, chat.NewError(chat.CodeTokenExpired, "The token has expired.")
 		case err != nil: // which part was wrong helps nobody but a forger
 			return chat.User{}, chat.Unauthorized("The token is not valid.")
 		}
-		return user(ctx, claims)
+		u, err := user(ctx, claims)
+		if end, _ := claims.GetExpirationTime(); err == nil && end != nil && u.ExpiresAt.IsZero() {
+			u.ExpiresAt = end.Add(cfg.Leeway)
+		}
+		return u, err
 	}
 }
 

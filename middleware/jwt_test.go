@@ -48,17 +48,40 @@ func requireUnauthorized(t *testing.T, err error, message string) {
 	t.Helper()
 	var refusal *chat.Error
 	require.ErrorAs(t, err, &refusal)
-	require.Equal(t, chat.CodeUnauthorized, refusal.Code)
+	want := chat.CodeUnauthorized
+	if message == "The token has expired." {
+		want = chat.CodeTokenExpired
+	}
+	require.Equal(t, want, refusal.Code)
 	require.Equal(t, message, refusal.Message)
 }
 
 func TestJWTGood(t *testing.T) {
 	t.Parallel()
+	end := inAnHour()
 	user, err := chatmw.JWT([]byte(secret))(t.Context(), signed(t, jwt.SigningMethodHS256, []byte(secret), "", jwt.MapClaims{
-		"sub": "42", "name": "Ada", "picture": "https://example.com/ada.png", "exp": inAnHour(),
+		"sub": "42", "name": "Ada", "picture": "https://example.com/ada.png", "exp": end,
 	}))
 	require.NoError(t, err)
-	require.Equal(t, chat.User{ID: "42", Name: "Ada", AvatarURL: "https://example.com/ada.png"}, user)
+	require.Equal(t, chat.User{ID: "42", Name: "Ada", AvatarURL: "https://example.com/ada.png", ExpiresAt: time.Unix(end, 0)}, user)
+}
+
+// A sign-in ends when its token is not taken any more, unless the app says otherwise.
+func TestJWTExpiresAt(t *testing.T) {
+	t.Parallel()
+	end, sooner := inAnHour(), time.Now().Add(time.Minute)
+	cfg := chatmw.JWTConfig{Algorithm: "HS256", Key: []byte(secret), Leeway: time.Minute}
+	token := signed(t, jwt.SigningMethodHS256, []byte(secret), "", jwt.MapClaims{"sub": "42", "exp": end})
+	user, err := chatmw.JWTWithConfig(cfg)(t.Context(), token)
+	require.NoError(t, err)
+	require.Equal(t, time.Unix(end+60, 0), user.ExpiresAt)
+
+	cfg.User = func(context.Context, jwt.MapClaims) (chat.User, error) {
+		return chat.User{ID: "42", ExpiresAt: sooner}, nil
+	}
+	user, err = chatmw.JWTWithConfig(cfg)(t.Context(), token)
+	require.NoError(t, err)
+	require.Equal(t, sooner, user.ExpiresAt)
 }
 
 func TestJWTNoToken(t *testing.T) {

@@ -29,12 +29,18 @@ export interface ServerToClientEvents {
   "typing.stop": (event: TypingStopEvent) => void;
   /** Somebody who shares a room came or went. */
   "user.presence.changed": (event: UserPresenceChangedEvent) => void;
+  /** The sign-in is about to expire: say auth.refresh, or be disconnected then. */
+  "session.expiring": (event: SessionExpiringEvent) => void;
+  /** The sign-in has expired, and the connection ends: connect again with a new one. */
+  "session.expired": (event: SessionExpiredEvent) => void;
   /** The server is about to close the connection: reconnect. */
   "server.draining": (event: ServerDrainingEvent) => void;
 }
 
 /** What a client sends. */
 export interface ClientToServerEvents {
+  /** Takes a new token of the same user, which the connection is signed in with from now on. */
+  "auth.refresh": (argument: AuthRefresh, ack: (answer: Answer<AuthResult>) => void) => void;
   /** Creates a room, whose owner the caller is. */
   "room.create": (argument: NewRoom, ack: (answer: Answer<RoomResult>) => void) => void;
   /** Returns a room. */
@@ -102,6 +108,8 @@ export type ServerEvent =
   | TypingStartEvent
   | TypingStopEvent
   | UserPresenceChangedEvent
+  | SessionExpiringEvent
+  | SessionExpiredEvent
   | ServerDrainingEvent;
 
 /** How an event is acknowledged: with what it asked for, or why not. */
@@ -239,6 +247,20 @@ export interface UserPresenceChangedEvent {
   status: Status;
 }
 
+/** The sign-in is about to expire: say auth.refresh, or be disconnected then. */
+export interface SessionExpiringEvent {
+  type: "session.expiring";
+  created_at: string;
+  /** Of the sign-in. */
+  expires_at: string;
+}
+
+/** The sign-in has expired, and the connection ends: connect again with a new one. */
+export interface SessionExpiredEvent {
+  type: "session.expired";
+  created_at: string;
+}
+
 /** The server is about to close the connection: reconnect. */
 export interface ServerDrainingEvent {
   type: "server.draining";
@@ -268,6 +290,7 @@ export interface ChatError {
 /**
  * Names what went wrong, in the one word that clients branch on.
  * - `unauthorized`: not signed in, or the sign-in was refused
+ * - `token_expired`: the sign-in has expired; get a new one and connect again
  * - `forbidden`: signed in, and still not allowed
  * - `not_a_member`: the room is known to the user, who has not joined it
  * - `room_not_found`: no such room, or none this user may know of
@@ -285,7 +308,19 @@ export interface ChatError {
  * - `server_draining`: transient: this server is shutting down
  * - `internal`: a fault of the server; request_id finds it in the log
  */
-export type Code = "unauthorized" | "forbidden" | "not_a_member" | "room_not_found" | "message_not_found" | "message_too_large" | "muted" | "banned" | "message_rejected" | "rate_limited" | "invalid_argument" | "conflict" | "id_conflict" | "server_busy" | "storage_full" | "server_draining" | "internal";
+export type Code = "unauthorized" | "token_expired" | "forbidden" | "not_a_member" | "room_not_found" | "message_not_found" | "message_too_large" | "muted" | "banned" | "message_rejected" | "rate_limited" | "invalid_argument" | "conflict" | "id_conflict" | "server_busy" | "storage_full" | "server_draining" | "internal";
+
+/** Is a new token for a connection whose sign-in is about to expire. */
+export interface AuthRefresh {
+  /** As in the auth payload of a new connection. */
+  token: string;
+}
+
+/** Says for how long somebody is signed in. */
+export interface AuthResult {
+  /** Absent where the sign-in does not expire. */
+  expires_at?: string;
+}
 
 /** Is a room to be created. */
 export interface NewRoom {
