@@ -19,6 +19,7 @@ func (c *Chat) table() []*operation {
 		c.invitationOperations(),
 		c.messageOperations(),
 		c.historyOperations(),
+		c.searchOperations(),
 		c.typingOperations(),
 	)
 }

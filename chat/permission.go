@@ -28,6 +28,7 @@ const (
 	ActionRoomJoin     Action = "room.join"     // become a member, or listen as one
 	ActionRoomLeave    Action = "room.leave"    // end one's own membership
 	ActionHistoryRead  Action = "history.read"  // read messages, and hear them as they come
+	ActionSearch       Action = "search"        // search in one's own rooms; in a room it takes history.read besides
 	ActionMemberList   Action = "member.list"   // see who the members are
 	ActionMemberAdd    Action = "member.add"    // make a member of somebody
 	ActionMemberRemove Action = "member.remove" // end somebody's membership
@@ -79,6 +80,7 @@ func permissions() map[Action]rule {
 		ActionRoomCreate:  {},
 		ActionRoomDirect:  {personal: true},
 		ActionUnreadRead:  {personal: true},
+		ActionSearch:      {},
 
 		ActionRoomRead:     {public: stranger, private: invited, channel: stranger, direct: reader},
 		ActionRoomUpdate:   {public: moderator, private: moderator, channel: moderator, direct: nobody},

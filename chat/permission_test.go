@@ -24,7 +24,7 @@ func codes(op chat.OperationInfo) map[byte]chat.Code {
 	}
 	return map[byte]chat.Code{
 		'k': "ok", 'u': chat.CodeUnauthorized, 'n': missing, 'a': chat.CodeNotAMember, 'f': chat.CodeForbidden,
-		'm': chat.CodeMuted, 'b': chat.CodeBanned,
+		'm': chat.CodeMuted, 'b': chat.CodeBanned, 'i': chat.CodeInvalidArgument,
 	}
 }
 
@@ -80,6 +80,8 @@ func expectations() map[string]expectation {
 		"invitation.accept":  {public: "ufkkkfkbkkff", private: "unkkknknkkff", channel: "ufkkkfkbkkff"},
 		"invitation.decline": {public: "ufkffffbffff", private: "unkffnfnffff", channel: "ufkffffbffff"},
 		"user.invitations":   {anywhere: "ukkkkkkkkkkf"},
+
+		"search": {anywhere: "ukkkkkkkkkki", arg: object{"q": "hello"}}, // the system has no rooms
 
 		"message.send": with(speak, object{"text": "hi"}),
 		"typing.start": typed,
@@ -305,7 +307,7 @@ func TestOperationTable(t *testing.T) {
 	for _, op := range chat.Operations(a.chat) {
 		require.False(t, names[op.Name], "%s is there twice", op.Name)
 		names[op.Name] = true
-		require.Regexp(t, `^[a-z]+(\.[a-z_]+)+$`, op.Name)
+		require.Regexp(t, `^[a-z]+(\.[a-z_]+)*$`, op.Name)
 		require.Regexp(t, `^[A-Z].*\.$`, op.Doc, "%s is described in a sentence", op.Name)
 		require.True(t, op.Known, "%s: the action %s has no row in the table of permissions", op.Name, op.Action)
 		require.Equal(t, "struct", op.In.Kind().String(), op.Name)

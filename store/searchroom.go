@@ -122,7 +122,7 @@ func (s *search) begin() error {
 // before is the moment before which the messages of a room come into question.
 func (s *search) before(room *searchedRoom) Millis {
 	t := Millis(math.MaxInt64)
-	if s.q.Until > 0 {
+	if s.q.Until != 0 {
 		t = s.q.Until
 	}
 	switch {

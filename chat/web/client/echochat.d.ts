@@ -87,6 +87,8 @@ export interface ClientToServerEvents {
   "message.send": (argument: NewMessage, ack: (answer: Answer<MessageResult>) => void) => void;
   /** Returns a page of a room's messages. */
   "room.history": (argument: HistoryQuery, ack: (answer: Answer<Page>) => void) => void;
+  /** Finds messages by their words and their sender, the newest first, in a room or in all rooms of the caller. */
+  "search": (argument: SearchQuery, ack: (answer: Answer<SearchPage>) => void) => void;
   /** Shows the others in a room that the caller types, until typing.stop, a message, or a few seconds without a repetition. */
   "typing.start": (argument: Typing, ack?: (answer: Answer) => void) => void;
   /** Shows the others in a room that the caller has stopped typing. */
@@ -689,6 +691,51 @@ export interface Page {
   has_more_after: boolean;
   /** `next_cursor` continues in the direction that was read; absent at the end. */
   next_cursor?: string;
+}
+
+/** Selects messages by what they say. At least one of `q` and `from` is required. */
+export interface SearchQuery {
+  /** `q` has words that must all be in a message, in any order: at most 32 in 1,024 bytes. Capitals make no difference, and nothing in it is an operator. */
+  q?: string;
+  /** Only in this room; absent: in all rooms that one is a member of. */
+  room_id?: string;
+  /** Id of the sender. */
+  from?: string;
+  /** Only messages from this moment on. */
+  since?: string;
+  /** Only messages before this moment. */
+  until?: string;
+  /** Next_cursor of the page before. */
+  cursor?: string;
+  /** Defaults to 50, at most 200. */
+  limit?: number;
+}
+
+/** Is a page of what a search has found, the newest first. */
+export interface SearchPage {
+  results: SearchResult[];
+  /** `next_cursor` continues with older messages; absent at the end. Where the words are common and hardly ever in one message, a page may have few results or none although there are more. */
+  next_cursor?: string;
+}
+
+/** Is a message that was found. */
+export interface SearchResult {
+  message: Message;
+  excerpt: Excerpt;
+}
+
+/** Is the part of a message's text where it matches, about 200 characters. It is plain text. */
+export interface Excerpt {
+  /** With an ellipsis where something was left out. */
+  text: string;
+  /** What matches, ascending; empty where only the sender was searched for. */
+  highlights: Highlight[];
+}
+
+/** Is a part of an excerpt that matches. Its ends are counted as JavaScript counts them, in UTF-16 code units: text.slice(start, end). */
+export interface Highlight {
+  start: number;
+  end: number;
 }
 
 /** Says where somebody types. */
