@@ -91,6 +91,7 @@ type reply struct {
 	Status  string        `json:"status"`
 	Error   *chat.Error   `json:"error"`
 	Room    chat.Room     `json:"room"`
+	Member  chat.Member   `json:"member"`
 	Members []chat.Member `json:"members"`
 	Message chat.Message  `json:"message"`
 	Resync  bool          `json:"resync"`

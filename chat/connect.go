@@ -19,7 +19,9 @@ func (c *Chat) connect(ctx context.Context, s *socketio.Socket) error {
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 		defer cancel()
-		err = c.hookConnect(ctx, u, s)
+		if err = c.checkBan(ctx, u); err == nil {
+			err = c.hookConnect(ctx, u, s)
+		}
 	}
 	if err != nil {
 		return c.connectError(err)
@@ -66,4 +68,17 @@ func (c *Chat) connected(ctx context.Context, s *socketio.Socket) {
 		c.presence.disconnect(u.ID)
 		c.hookDisconnect(ctx, u, s, string(reason))
 	})
+	if c.bannedMeanwhile(ctx, u) {
+		s.Disconnect(true)
+	}
+}
+
+// bannedMeanwhile reports whether a user who has just been let in was banned at the same moment: the ban has taken the connections
+// away that it found, and this one was perhaps not yet among them. Who cannot be asked about is taken at their word; each operation
+// asks again.
+func (c *Chat) bannedMeanwhile(ctx context.Context, u User) bool {
+	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	defer cancel()
+	e, ok := asError(c.checkBan(ctx, u))
+	return ok && e.Code == CodeBanned
 }

@@ -44,7 +44,8 @@ func Describe() apidoc.API {
 // CommonCodes are the errors that everything may end with: the sign-in's, the app's own, and those of a server in distress.
 func CommonCodes() []Code {
 	return []Code{
-		CodeUnauthorized, CodeTokenExpired, CodeForbidden, CodeInvalidArgument, CodeRateLimited, CodeServerBusy, CodeServerDraining, CodeInternal,
+		CodeUnauthorized, CodeTokenExpired, CodeForbidden, CodeBanned, CodeInvalidArgument, CodeRateLimited, CodeServerBusy,
+		CodeServerDraining, CodeInternal,
 	}
 }
 
@@ -56,7 +57,6 @@ func (c *Chat) codesOf(op *operation) []string {
 		if row.anywhere() {
 			continue
 		}
-		codes = append(codes, CodeBanned)
 		if row.message {
 			codes = append(codes, CodeMessageNotFound)
 		}
@@ -85,12 +85,15 @@ func (c *Chat) codesOf(op *operation) []string {
 
 // who says in words who may do what a row of the table of permissions is about.
 func (r rule) who() string {
-	if r.anywhere() {
+	switch {
+	case r.admins:
+		return "admins"
+	case r.anywhere():
 		return ""
 	}
 	words := map[standing]string{
 		stranger: "everybody", invited: "whoever is invited", reader: "members and read-only members", member: "members",
-		moderator: "moderators", owner: "owners", nobody: "nobody",
+		moderator: "moderators", owner: "owners", admin: "admins", nobody: "nobody",
 	}
 	var parts []string
 	for least := stranger; least <= nobody; least++ {

@@ -45,7 +45,7 @@ type InvitationResult struct {
 func (c *Chat) invitationOperations() []*operation {
 	return []*operation{
 		define(c.invite, spec{
-			name: "member.invite", event: true, route: "PUT /rooms/:room_id/invitations/:user_id", action: ActionMemberInvite,
+			name: "member.invite", event: true, route: "PUT /rooms/:room_id/invitations/:user_id", action: ActionMemberInvite, errors: []Code{CodeConflict},
 			doc: "Invites somebody to a room. Whoever is invited may see what the room is called, and join it.",
 		}),
 		define(c.listInvitations, spec{
@@ -199,11 +199,8 @@ func (c *Chat) ownInvitations(ctx context.Context, r *request, in *OwnInvitation
 }
 
 func (c *Chat) invitationPage(ctx context.Context, q store.InvitationQuery) (InvitationPage, error) {
-	if err := checkLimit(q.Limit); err != nil {
+	if err := checkMemberPage(q.After, q.Limit); err != nil {
 		return InvitationPage{}, err
-	}
-	if len(q.After) > maxUserIDBytes || !printable(q.After) {
-		return InvitationPage{}, badCursor()
 	}
 	page, err := c.store.Invitations(ctx, q)
 	if err != nil {

@@ -122,10 +122,7 @@ func (a *Actor) RemoveMember(ctx context.Context, roomID, userID string) error {
 }
 
 func (c *Chat) listMembers(ctx context.Context, _ *request, in *MemberQuery) (MemberPage, error) {
-	if len(in.Cursor) > maxUserIDBytes || !printable(in.Cursor) {
-		return MemberPage{}, badCursor()
-	}
-	if err := checkLimit(in.Limit); err != nil {
+	if err := checkMemberPage(in.Cursor, in.Limit); err != nil {
 		return MemberPage{}, err
 	}
 	return c.memberPage(ctx, store.MemberQuery{RoomID: in.RoomID, After: in.Cursor, Limit: in.Limit})
@@ -136,11 +133,23 @@ func (c *Chat) memberPage(ctx context.Context, q store.MemberQuery) (MemberPage,
 	if err != nil {
 		return MemberPage{}, c.storeError("read members", err)
 	}
+	return c.membersOf(page), nil
+}
+
+func (c *Chat) membersOf(page store.MemberPage) MemberPage {
 	out := MemberPage{Members: make([]Member, len(page.Members)), NextCursor: page.Next}
 	for i, m := range page.Members {
 		out.Members[i] = c.memberOf(m)
 	}
-	return out, nil
+	return out
+}
+
+// checkMemberPage checks the cursor and the size of a page in the order of users' ids.
+func checkMemberPage(cursor string, limit int) error {
+	if len(cursor) > maxUserIDBytes || !printable(cursor) {
+		return badCursor()
+	}
+	return checkLimit(limit)
 }
 
 func (c *Chat) addMemberTo(ctx context.Context, r *request, in *NewMember) (MemberResult, error) {

@@ -20,6 +20,10 @@ func (c *Chat) table() []*operation {
 		c.messageOperations(),
 		c.historyOperations(),
 		c.searchOperations(),
+		c.sanctionOperations(),
+		c.flagOperations(),
+		c.auditOperations(),
+		c.readOperations(),
 		c.typingOperations(),
 	)
 }

@@ -24,6 +24,7 @@ const (
 	ActionRoomDelete   Action = "room.delete"   // delete a room
 	ActionRoomTransfer Action = "room.transfer" // make somebody the owner of a room
 	ActionRoomNotify   Action = "room.notify"   // say what one wants to be told of
+	ActionRoomMark     Action = "room.mark"     // say up to where one has read
 	ActionUnreadRead   Action = "unread.read"   // count what one has not read
 	ActionRoomJoin     Action = "room.join"     // become a member, or listen as one
 	ActionRoomLeave    Action = "room.leave"    // end one's own membership
@@ -38,13 +39,23 @@ const (
 	ActionModeratorManage Action = "moderator.manage" // make a moderator, or do to one what can be done to a member
 	ActionOwnerManage     Action = "owner.manage"     // do to an owner what can be done to a member
 
+	ActionMemberMute   Action = "member.mute"   // keep somebody from speaking in a room
+	ActionMemberBan    Action = "member.ban"    // keep somebody out of a room
+	ActionUserSanction Action = "user.sanction" // keep somebody from speaking or being anywhere
+	ActionMessageFlag  Action = "message.flag"  // report a message
+	ActionFlagReview   Action = "flag.review"   // see what was reported in a room, and say what was made of it
+	ActionFlagAll      Action = "flag.all"      // see what was reported anywhere
+	ActionAuditRead    Action = "audit.read"    // see who has used which privilege in a room
+	ActionAuditAll     Action = "audit.all"     // see who has used which privilege anywhere
+
 	ActionInvitationList   Action = "invitation.list"   // see who is invited
 	ActionInvitationRevoke Action = "invitation.revoke" // take an invitation back
 	ActionInvitationOwn    Action = "invitation.own"    // see where one is invited
 	ActionInvitationAnswer Action = "invitation.answer" // accept or decline an invitation
 
-	ActionMessageSend   Action = "message.send"   // say something
-	ActionMessageTyping Action = "message.typing" // be shown as typing
+	ActionMessageSend    Action = "message.send"    // say something
+	ActionMessageReaders Action = "message.readers" // see who has read a message
+	ActionMessageTyping  Action = "message.typing"  // be shown as typing
 )
 
 // standing is what somebody is in a room, each one more than the one before.
@@ -65,6 +76,7 @@ const (
 type rule struct {
 	public, private, channel, direct standing
 
+	admins   bool // of an action that is about no room: for admins alone
 	message  bool // the action is about a message; otherwise about a room, or with no standings at all about neither
 	deleted  bool // also about a message that is deleted
 	speaks   bool // refused to who is muted
@@ -87,6 +99,7 @@ func permissions() map[Action]rule {
 		ActionRoomRetype:   {public: owner, private: owner, channel: owner, direct: nobody},
 		ActionRoomDelete:   {public: owner, private: owner, channel: owner, direct: nobody},
 		ActionRoomTransfer: {public: owner, private: owner, channel: owner, direct: nobody},
+		ActionRoomMark:     {public: reader, private: reader, channel: reader, direct: reader, personal: true, deleted: true},
 		ActionRoomNotify:   {public: reader, private: reader, channel: reader, direct: reader, personal: true},
 		ActionRoomJoin:     {public: stranger, private: invited, channel: stranger, direct: reader, personal: true},
 		ActionRoomLeave:    {public: reader, private: reader, channel: reader, direct: reader, personal: true},
@@ -100,13 +113,23 @@ func permissions() map[Action]rule {
 		ActionModeratorManage: {public: owner, private: owner, channel: owner, direct: nobody},
 		ActionOwnerManage:     {public: admin, private: admin, channel: admin, direct: nobody},
 
+		ActionMemberMute:   {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionMemberBan:    {public: moderator, private: moderator, channel: moderator, direct: nobody},
+		ActionMessageFlag:  {public: reader, private: reader, channel: reader, direct: reader, message: true, personal: true},
+		ActionFlagReview:   {public: moderator, private: moderator, channel: moderator, direct: admin},
+		ActionAuditRead:    {public: owner, private: owner, channel: owner, direct: admin},
+		ActionUserSanction: {admins: true},
+		ActionFlagAll:      {admins: true},
+		ActionAuditAll:     {admins: true},
+
 		ActionInvitationOwn:    {personal: true},
 		ActionInvitationList:   {public: moderator, private: moderator, channel: moderator, direct: nobody},
 		ActionInvitationRevoke: {public: moderator, private: moderator, channel: moderator, direct: nobody},
 		ActionInvitationAnswer: {public: invited, private: invited, channel: invited, direct: nobody, personal: true},
 
-		ActionMessageSend:   {public: member, private: member, channel: moderator, direct: member, speaks: true},
-		ActionMessageTyping: {public: member, private: member, channel: moderator, direct: member, speaks: true, personal: true},
+		ActionMessageSend:    {public: member, private: member, channel: moderator, direct: member, speaks: true},
+		ActionMessageReaders: {public: reader, private: reader, channel: moderator, direct: reader, message: true},
+		ActionMessageTyping:  {public: member, private: member, channel: moderator, direct: member, speaks: true, personal: true},
 	}
 }
 
@@ -188,13 +211,18 @@ func (c *Chat) permitOn(ctx context.Context, who caller, action, others Action, 
 		return store.Access{}, Forbidden("This is not allowed.")
 	}
 	if row.anywhere() {
-		return store.Access{}, c.permitAnywhere(ctx, who, action)
+		return store.Access{}, c.permitAnywhere(ctx, who, action, row)
 	}
 	if err := checkTarget(t, row.message); err != nil {
 		return store.Access{}, err
 	}
 	a, err := c.store.Access(ctx, store.AccessQuery{UserID: who.user.ID, RoomID: t.roomID, MessageID: t.messageID})
 	switch {
+	case errors.Is(err, store.ErrMessageNotFound) && !row.message && a.Room.ID != "":
+		if err := c.decideFor(ctx, who, action, row, a); err != nil {
+			return store.Access{}, err
+		}
+		return store.Access{}, messageNotFound()
 	case errors.Is(err, store.ErrRoomNotFound), errors.Is(err, store.ErrMessageNotFound):
 		return store.Access{}, missing(row)
 	case err != nil:
@@ -206,12 +234,18 @@ func (c *Chat) permitOn(ctx context.Context, who caller, action, others Action, 
 	if others != "" && (a.Message == nil || a.Message.SenderID != who.user.ID) {
 		action, row = others, c.rules[others]
 	}
-	if !who.system {
-		if err := c.decide(ctx, who.user, action, row, a); err != nil {
-			return store.Access{}, err
-		}
+	if err := c.decideFor(ctx, who, action, row, a); err != nil {
+		return store.Access{}, err
 	}
 	return a, nil
+}
+
+// decideFor is decide for a caller who may be the system.
+func (c *Chat) decideFor(ctx context.Context, who caller, action Action, row rule, a store.Access) error {
+	if who.system {
+		return nil
+	}
+	return c.decide(ctx, who.user, action, row, a)
 }
 
 // checkTarget refuses ids that nothing can have.
@@ -236,11 +270,14 @@ func missing(row rule) *Error {
 }
 
 // permitAnywhere is permit for an action that is about no room.
-func (c *Chat) permitAnywhere(ctx context.Context, who caller, action Action) error {
+func (c *Chat) permitAnywhere(ctx context.Context, who caller, action Action, row rule) error {
 	if who.system {
 		return nil
 	}
-	allowed, err := c.ask(ctx, AuthRequest{User: who.user, Action: action, Allowed: true})
+	if err := c.checkBan(ctx, who.user); err != nil {
+		return err
+	}
+	allowed, err := c.ask(ctx, AuthRequest{User: who.user, Action: action, Allowed: who.user.Admin || !row.admins})
 	if err == nil && !allowed {
 		err = Forbidden("You may not do this.")
 	}

@@ -59,6 +59,7 @@ func (s standing) String() string {
 // scene is what an operation is tried on.
 type scene struct {
 	room, message string
+	flag          string // somebody's report of the message
 	of            standing
 }
 
@@ -95,6 +96,8 @@ func (a *app) stage(t testing.TB, kind store.RoomType, s standing, own bool) sce
 	}
 	m, _, err := a.store.Append(ctx, store.Draft{RoomID: room.ID, Sender: sender, Text: "hello", Outsider: true})
 	require.NoError(t, err)
+	flag, _, err := a.store.Flag(ctx, m.ID, "erin", "rude")
+	require.NoError(t, err)
 	switch s {
 	case former:
 		require.NoError(t, a.store.RemoveMember(ctx, room.ID, row.ID))
@@ -103,7 +106,7 @@ func (a *app) stage(t testing.TB, kind store.RoomType, s standing, own bool) sce
 		_, err := a.store.Sanction(ctx, store.Sanction{UserID: row.ID, Kind: kind, RoomID: room.ID})
 		require.NoError(t, err)
 	}
-	return scene{room: room.ID, message: m.ID, of: s}
+	return scene{room: room.ID, message: m.ID, flag: flag.ID, of: s}
 }
 
 // way is one of the ways in which an operation is asked for.

@@ -51,6 +51,8 @@ func expectations() map[string]expectation {
 		own   = expectation{public: "uaakkakbkkaf", private: "unakknknkkaf", channel: "uaakkakbkkaf"} // one's own membership
 		rule  = expectation{public: "uaaffafbfkkk", private: "unaffnfnfkkk", channel: "uaaffafbfkkk"} // what the owner says
 		ask   = expectation{public: "uaafkakbkkkk", private: "unaffnfnkkkk", channel: "uaaffafbkkkk"} // others to come
+
+		admins = expectation{anywhere: "ufffffffffkk"}
 	)
 	with := func(e expectation, arg object) expectation { e.arg = arg; return e }
 	return map[string]expectation{
@@ -73,6 +75,8 @@ func expectations() map[string]expectation {
 		"room.transfer": with(rule, object{"user_id": "dave"}),
 		"room.direct":   {anywhere: "ukkkkkkkkkkf", arg: object{"user_id": "carol"}},
 		"room.notify":   with(own, object{"notifications": "none"}),
+		"room.read":     with(own, object{"seq": 1}),
+		"room.unread":   with(own, object{"seq": 1}),
 		"user.unread":   {anywhere: "ukkkkkkkkkkf"},
 
 		"invitation.list":    keep,
@@ -86,6 +90,27 @@ func expectations() map[string]expectation {
 		"message.send": with(speak, object{"text": "hi"}),
 		"typing.start": typed,
 		"typing.stop":  typed,
+
+		"member.mute":   with(keep, object{"user_id": "dave", "reason": "loud", "duration_ms": 60_000}),
+		"member.unmute": with(keep, object{"user_id": "dave"}),
+		"mute.list":     keep,
+		"member.ban":    with(keep, object{"user_id": "dave"}),
+		"member.unban":  with(keep, object{"user_id": "erin"}),
+		"ban.list":      keep,
+		"message.flag":  {public: "unnkknknkkkf", private: "unnkknknkkkf", channel: "unnkknknkkkf"},
+		"flag.list":     keep,
+		"flag.resolve":  with(keep, object{"resolution": "kept"}),
+		"flag.all":      admins,
+		"audit.list":    rule,
+		"audit.all":     admins,
+		"user.mute":     with(admins, object{"user_id": "dave"}),
+		"user.unmute":   with(admins, object{"user_id": "dave"}),
+		"user.mutes":    admins,
+		"user.ban":      with(admins, object{"user_id": "frank"}),
+		"user.unban":    with(admins, object{"user_id": "frank"}),
+		"user.bans":     admins,
+
+		"message.readers": {public: "unnkknknkkkk", private: "unnkknknkkkk", channel: "unnffnfnkkkk"},
 	}
 }
 
@@ -93,7 +118,9 @@ func expectations() map[string]expectation {
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	a := newPermissionApp(t)
-	require.NoError(t, a.store.PutUser(t.Context(), store.User{ID: "carol", Name: "Carol"}))
+	for _, name := range []string{"Carol", "Dave", "Erin", "Frank"} {
+		a.know(t, name)
+	}
 	expected := expectations()
 	cells := 0
 	for _, op := range chat.Operations(a.chat) {
@@ -135,6 +162,7 @@ func (a *app) checkCells(t *testing.T, op chat.OperationInfo, row expectation, w
 		return got
 	}
 	if row.anywhere != "" {
+		a.prepare(t, op, scene{}, socket)
 		check("anywhere", row.anywhere, row.arg)
 		return cells
 	}
@@ -186,7 +214,13 @@ func (a *app) prepare(t *testing.T, op chat.OperationInfo, sc scene, socket *cha
 	case op.Name == "invitation.revoke":
 		_, _, err := a.store.Invite(t.Context(), store.Invitation{RoomID: sc.room, UserID: "erin"})
 		require.NoError(t, err)
-	case op.Fields["user_id"] != nil:
+	case op.Name == "member.unmute", op.Name == "user.unmute":
+		a.sanction(t, "dave", store.SanctionMute, sc.room)
+	case op.Name == "member.unban":
+		a.sanction(t, "erin", store.SanctionBan, sc.room)
+	case op.Name == "user.unban":
+		a.sanction(t, "frank", store.SanctionBan, sc.room)
+	case op.Fields["user_id"] != nil && sc.room != "":
 		_, _, err := a.store.AddMember(t.Context(), sc.room, store.User{ID: "dave", Name: "Dave"}, store.RoleMember)
 		require.NoError(t, err)
 	case strings.HasPrefix(op.Name, "typing.") && socket != nil && sc.of >= readonly && sc.of != former: // one types where one listens
@@ -194,11 +228,23 @@ func (a *app) prepare(t *testing.T, op chat.OperationInfo, sc scene, socket *cha
 	}
 }
 
+func (a *app) sanction(t *testing.T, userID string, kind store.SanctionKind, roomID string) {
+	t.Helper()
+	_, err := a.store.Sanction(t.Context(), store.Sanction{UserID: userID, Kind: kind, RoomID: roomID})
+	require.NoError(t, err)
+}
+
 // merge is the argument of an operation on a scene.
 func merge(op chat.OperationInfo, arg object, sc scene) object {
 	out := object{}
 	for name, value := range arg {
 		out[name] = value
+	}
+	if _, ok := op.Fields["flag_id"]; ok {
+		out["flag_id"] = "missing"
+		if sc.flag != "" {
+			out["flag_id"] = sc.flag
+		}
 	}
 	if op.OnMessage {
 		out["message_id"] = sc.message

@@ -18,6 +18,7 @@ const (
 	EventRoomJoin    = "room.join"    // {room_id, after?, epoch?, limit?} -> {room, members, messages, has_more_before, has_more_after, resync?}
 	EventRoomLeave   = "room.leave"   // {room_id} -> {}
 	EventRoomHistory = "room.history" // {room_id, before? | after? | around? | cursor?, limit?} -> {messages, has_more_before, has_more_after, next_cursor?}
+	EventRoomRead    = "room.read"    // {room_id, seq | message_id} -> {read_seq, unread_count}
 	EventMessageSend = "message.send" // {room_id, text, client_id?, parent_id?, attachments?, metadata?} -> {message}
 )
 
@@ -25,14 +26,17 @@ const (
 // absent with a question mark; the page of events and the TypeScript types are made of them.
 const (
 	EventMessageNew      = "message.new"                // room_id, seq, user?, message; to everyone in the room, the sender's sockets too
+	EventMessageRead     = "message.read"               // room_id, seq, user; the user has read up to there: to everyone in rooms of at most 100 members, and to the user
 	EventMemberAdded     = "member.added"               // room_id, user, member; somebody became a member of the room
 	EventMemberRemoved   = "member.removed"             // room_id, user; a membership ended, also told to the user it belonged to
 	EventMemberUpdated   = "member.updated"             // room_id, user, member; a member has another role, is muted or is not any more
 	EventRoomCreated     = "room.created"               // room_id, user, room; to the user who has created it
-	EventRoomUpdated     = "room.updated"               // room_id, user, room; it is described differently, by the user
-	EventRoomDeleted     = "room.deleted"               // room_id, user; it is gone with everything in it
-	EventAddedToRoom     = "notification.added_to_room" // room_id, user, room; the user has made a member of whoever gets this
-	EventInvited         = "notification.invited"       // room_id, user, room, invitation; the user has invited whoever gets this
+	EventRoomUpdated     = "room.updated"               // room_id, user?, room; it is described differently, by the user
+	EventRoomDeleted     = "room.deleted"               // room_id, user?; it is gone with everything in it
+	EventUserBanned      = "user.banned"                // room_id?, user, sanction; the user is not let in any more, without room_id anywhere
+	EventUserUnbanned    = "user.unbanned"              // room_id, user; the user may join the room again
+	EventAddedToRoom     = "notification.added_to_room" // room_id, user?, room; the user has made a member of whoever gets this
+	EventInvited         = "notification.invited"       // room_id, user?, room, invitation; the user has invited whoever gets this
 	EventUninvited       = "invitation.removed"         // room_id, user; the user's invitation was declined or taken back
 	EventTypingStart     = "typing.start"               // room_id, user, parent_id?; somebody else in the room types; clients send it too
 	EventTypingStop      = "typing.stop"                // room_id, user, parent_id?; somebody else in the room types no more; clients send it too
@@ -58,6 +62,7 @@ type Event struct {
 
 	Invitation *Invitation `json:"invitation,omitempty"`
 	ExpiresAt  time.Time   `json:"expires_at,omitzero"` // of the sign-in
+	Sanction   *Sanction   `json:"sanction,omitempty"`
 }
 
 // Status is a user's presence.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -123,6 +124,27 @@ func (s *Store) Message(ctx context.Context, id string) (Message, error) {
 // Append would return for a repetition, for a caller that has reasons not to append.
 func (s *Store) MessageByClientID(ctx context.Context, roomID, senderID, clientID string) (Message, error) {
 	return s.message(ctx, "message by client id", "room_id = ? AND sender_id = ? AND client_id = ?", roomID, senderID, clientID)
+}
+
+// MessagesByID returns the messages with the given ids that exist, by id.
+func (s *Store) MessagesByID(ctx context.Context, ids ...string) (messages map[string]Message, err error) {
+	err = s.reading(ctx, "messages by id", func(tx *gorm.DB) error {
+		messages = make(map[string]Message, len(ids))
+		for part := range portions(slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !findable(id) })) {
+			var found []Message
+			if err := tx.Where("id IN ?", part).Where(inRoom).Find(&found).Error; err != nil {
+				return err
+			}
+			if err := addSenders(tx, found); err != nil {
+				return err
+			}
+			for _, m := range found {
+				messages[m.ID] = m
+			}
+		}
+		return nil
+	})
+	return messages, err
 }
 
 func (s *Store) message(ctx context.Context, op, where string, ids ...string) (m Message, err error) {

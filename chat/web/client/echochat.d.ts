@@ -5,6 +5,8 @@
 export interface ServerToClientEvents {
   /** To everyone in the room, the sender's sockets too. */
   "message.new": (event: MessageNewEvent) => void;
+  /** The user has read up to there: to everyone in rooms of at most 100 members, and to the user. */
+  "message.read": (event: MessageReadEvent) => void;
   /** Somebody became a member of the room. */
   "member.added": (event: MemberAddedEvent) => void;
   /** A membership ended, also told to the user it belonged to. */
@@ -17,6 +19,10 @@ export interface ServerToClientEvents {
   "room.updated": (event: RoomUpdatedEvent) => void;
   /** It is gone with everything in it. */
   "room.deleted": (event: RoomDeletedEvent) => void;
+  /** The user is not let in any more, without room_id anywhere. */
+  "user.banned": (event: UserBannedEvent) => void;
+  /** The user may join the room again. */
+  "user.unbanned": (event: UserUnbannedEvent) => void;
   /** The user has made a member of whoever gets this. */
   "notification.added_to_room": (event: NotificationAddedToRoomEvent) => void;
   /** The user has invited whoever gets this. */
@@ -89,6 +95,32 @@ export interface ClientToServerEvents {
   "room.history": (argument: HistoryQuery, ack: (answer: Answer<Page>) => void) => void;
   /** Finds messages by their words and their sender, the newest first, in a room or in all rooms of the caller. */
   "search": (argument: SearchQuery, ack: (answer: Answer<SearchPage>) => void) => void;
+  /** Keeps somebody from speaking in a room. */
+  "member.mute": (argument: NewSanction, ack: (answer: Answer<SanctionResult>) => void) => void;
+  /** Lets somebody speak in a room again. */
+  "member.unmute": (argument: MemberRef, ack?: (answer: Answer) => void) => void;
+  /** Lists who may not speak in a room. */
+  "mute.list": (argument: SanctionQuery, ack: (answer: Answer<SanctionPage>) => void) => void;
+  /** Ends somebody's membership in a room, if there is one, and lets them in no more. */
+  "member.ban": (argument: NewSanction, ack: (answer: Answer<SanctionResult>) => void) => void;
+  /** Lets somebody into a room again, who is not made a member by that. */
+  "member.unban": (argument: MemberRef, ack?: (answer: Answer) => void) => void;
+  /** Lists who is not let into a room. */
+  "ban.list": (argument: SanctionQuery, ack: (answer: Answer<SanctionPage>) => void) => void;
+  /** Reports a message to whoever keeps order. */
+  "message.flag": (argument: NewFlag, ack?: (answer: Answer) => void) => void;
+  /** Lists the reports of a room's messages. */
+  "flag.list": (argument: FlagQuery, ack: (answer: Answer<FlagPage>) => void) => void;
+  /** Says what was made of a report; it closes the other reports of the same message too. */
+  "flag.resolve": (argument: FlagResolution, ack?: (answer: Answer) => void) => void;
+  /** Lists who has used which privilege in a room. */
+  "audit.list": (argument: AuditQuery, ack: (answer: Answer<AuditPage>) => void) => void;
+  /** Says that the caller has read a room up to a message; one before what is read already changes nothing. */
+  "room.read": (argument: ReadMark, ack: (answer: Answer<ReadState>) => void) => void;
+  /** Says that the caller has yet to read a message and those after it. */
+  "room.unread": (argument: ReadMark, ack: (answer: Answer<ReadState>) => void) => void;
+  /** Lists the members who have read a message, by the user's id. */
+  "message.readers": (argument: ReaderQuery, ack: (answer: Answer<MemberPage>) => void) => void;
   /** Shows the others in a room that the caller types, until typing.stop, a message, or a few seconds without a repetition. */
   "typing.start": (argument: Typing, ack?: (answer: Answer) => void) => void;
   /** Shows the others in a room that the caller has stopped typing. */
@@ -98,12 +130,15 @@ export interface ClientToServerEvents {
 /** Any event of the server: `type` tells which. */
 export type ServerEvent =
   | MessageNewEvent
+  | MessageReadEvent
   | MemberAddedEvent
   | MemberRemovedEvent
   | MemberUpdatedEvent
   | RoomCreatedEvent
   | RoomUpdatedEvent
   | RoomDeletedEvent
+  | UserBannedEvent
+  | UserUnbannedEvent
   | NotificationAddedToRoomEvent
   | NotificationInvitedEvent
   | InvitationRemovedEvent
@@ -127,6 +162,17 @@ export interface MessageNewEvent {
   /** Whom the event is about. */
   user?: User;
   message: Message;
+}
+
+/** The user has read up to there: to everyone in rooms of at most 100 members, and to the user. */
+export interface MessageReadEvent {
+  type: "message.read";
+  created_at: string;
+  room_id: string;
+  /** Message events: the position in the room. */
+  seq: number;
+  /** Whom the event is about. */
+  user: User;
 }
 
 /** Somebody became a member of the room. */
@@ -174,13 +220,32 @@ export interface RoomUpdatedEvent {
   created_at: string;
   room_id: string;
   /** Whom the event is about. */
-  user: User;
+  user?: User;
   room: Room;
 }
 
 /** It is gone with everything in it. */
 export interface RoomDeletedEvent {
   type: "room.deleted";
+  created_at: string;
+  room_id: string;
+  /** Whom the event is about. */
+  user?: User;
+}
+
+/** The user is not let in any more, without room_id anywhere. */
+export interface UserBannedEvent {
+  type: "user.banned";
+  created_at: string;
+  room_id?: string;
+  /** Whom the event is about. */
+  user: User;
+  sanction: Sanction;
+}
+
+/** The user may join the room again. */
+export interface UserUnbannedEvent {
+  type: "user.unbanned";
   created_at: string;
   room_id: string;
   /** Whom the event is about. */
@@ -193,7 +258,7 @@ export interface NotificationAddedToRoomEvent {
   created_at: string;
   room_id: string;
   /** Whom the event is about. */
-  user: User;
+  user?: User;
   room: Room;
 }
 
@@ -203,7 +268,7 @@ export interface NotificationInvitedEvent {
   created_at: string;
   room_id: string;
   /** Whom the event is about. */
-  user: User;
+  user?: User;
   room: Room;
   invitation: Invitation;
 }
@@ -736,6 +801,161 @@ export interface Excerpt {
 export interface Highlight {
   start: number;
   end: number;
+}
+
+/** Says whom to mute or to ban, and for how long. */
+export interface NewSanction {
+  room_id: string;
+  user_id: string;
+  /** Defaults to for good. */
+  duration_ms?: number;
+  /** At most 1,024 bytes. */
+  reason?: string;
+}
+
+/** Is the answer of operations that return a mute or a ban. */
+export interface SanctionResult {
+  sanction: Sanction;
+}
+
+/** Is a mute, which keeps its user from speaking, or a ban, which keeps them out. */
+export interface Sanction {
+  kind: SanctionKind;
+  /** Absent: everywhere. */
+  room_id?: string;
+  user: User;
+  /** Absent: the system. */
+  set_by?: User;
+  reason?: string;
+  /** Absent: for good. */
+  until?: string;
+  created_at: string;
+}
+
+/**
+ * Is what a sanction keeps its user from.
+ * - `mute`: From sending.
+ * - `ban`: From being there at all: it ends memberships and refuses new ones.
+ */
+export type SanctionKind = "mute" | "ban";
+
+/** Selects the mutes or bans of a room. */
+export interface SanctionQuery {
+  room_id: string;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+  /** Defaults to 50, at most 200. */
+  limit?: number;
+}
+
+/** Is a page of mutes or bans that have not ended, ascending by user id. */
+export interface SanctionPage {
+  sanctions: Sanction[];
+  /** For the next page; absent on the last. */
+  next_cursor?: string;
+}
+
+/** Is a report of a message. */
+export interface NewFlag {
+  message_id: string;
+  /** At most 1,024 bytes. */
+  reason?: string;
+}
+
+/** Selects the reports of a room's messages. */
+export interface FlagQuery {
+  room_id: string;
+  /** Those that are dealt with, in place of those that are not. */
+  resolved?: boolean;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+  /** Defaults to 50, at most 200. */
+  limit?: number;
+}
+
+/** Is a page of reports: the oldest first, or the latest first of those that are dealt with. */
+export interface FlagPage {
+  flags: Flag[];
+  /** For the next page; absent on the last. */
+  next_cursor?: string;
+}
+
+/** Is somebody's report of a message. */
+export interface Flag {
+  id: string;
+  room_id: string;
+  /** Absent when it is there no more. */
+  message?: Message;
+  /** Who has reported it. */
+  user: User;
+  reason?: string;
+  created_at: string;
+  /** Absent while nobody has dealt with it. */
+  resolved_at?: string;
+  resolved_by?: User;
+  resolution?: string;
+}
+
+/** Says what was made of a report. */
+export interface FlagResolution {
+  room_id: string;
+  flag_id: string;
+  /** Such as removed or kept, at most 16 bytes. */
+  resolution: string;
+}
+
+/** Selects entries of the audit log about a room. */
+export interface AuditQuery {
+  room_id: string;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+  /** Defaults to 50, at most 200. */
+  limit?: number;
+}
+
+/** Is a page of the audit log, the latest entry first. */
+export interface AuditPage {
+  entries: AuditEntry[];
+  /** For the next page; absent on the last. */
+  next_cursor?: string;
+}
+
+/** Says who has used a privilege, on what. */
+export interface AuditEntry {
+  id: string;
+  /** Absent: the system. */
+  actor?: User;
+  /** The operation, such as member.ban. */
+  action: string;
+  room_id?: string;
+  /** To whom. */
+  user?: User;
+  message_id?: string;
+  details?: Record<string, unknown>;
+  created_at: string;
+}
+
+/** Is a place in a room: a message, by one of its names. */
+export interface ReadMark {
+  room_id: string;
+  seq?: number;
+  /** In place of seq. */
+  message_id?: string;
+}
+
+/** Is how far the caller has read in a room. */
+export interface ReadState {
+  read_seq: number;
+  unread_count: number;
+}
+
+/** Selects the members who have read a message. */
+export interface ReaderQuery {
+  message_id: string;
+  /** `next_cursor` of the page before. */
+  cursor?: string;
+  /** Defaults to 50, at most 200. */
+  limit?: number;
 }
 
 /** Says where somebody types. */
