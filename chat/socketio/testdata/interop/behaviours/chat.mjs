@@ -58,6 +58,50 @@ export const chat = [
     },
   },
   {
+    name: "is told when its sign-in expires, and disconnected when it has",
+    async run(t) {
+      const until = Date.now() + 2000;
+      const socket = t.socket("/", { auth: { name: "Ada", until } });
+      const heard = [];
+      socket.onAny((event) => heard.push(event));
+      const expiring = t.event(socket, "session.expiring");
+      await t.connected(socket);
+      const [{ expires_at }] = await expiring;
+      assert.equal(Date.parse(expires_at), until);
+      const [reason] = await t.event(socket, "disconnect");
+      assert.ok(Date.now() >= until);
+      assert.equal(reason, "io server disconnect");
+      assert.equal(socket.active, false, "it does not reconnect by itself");
+      assert.deepEqual(heard, ["session.expiring", "session.expired"]);
+
+      socket.connect();
+      const [err] = await t.event(socket, "connect_error");
+      assert.equal(err.message, "token_expired");
+      assert.equal(err.data.code, "token_expired");
+      socket.auth = { name: "Ada" };
+      socket.connect();
+      await t.connected(socket);
+    },
+  },
+  {
+    name: "goes on when it refreshes its sign-in",
+    async run(t) {
+      const until = Date.now() + 2000;
+      const socket = t.socket("/", { auth: { name: "Ada", until } });
+      let ended = false;
+      socket.on("disconnect", () => { ended = true; });
+      const expiring = t.event(socket, "session.expiring");
+      await t.connected(socket);
+      await expiring;
+      assert.equal((await refused(t, socket, "auth.refresh", { token: "Bob" })).code, "forbidden");
+      const answer = await request(t, socket, "auth.refresh", { token: "Ada" });
+      assert.equal(answer.expires_at, undefined, "it does not expire any more");
+      await sleep(until - Date.now() + 200);
+      assert.equal(ended, false);
+      await request(t, socket, "room.join", { room_id: `room-${process.pid}-${++rooms}` });
+    },
+  },
+  {
     name: "talks: the sender gets an acknowledgement, and everybody the message",
     async run(t) {
       const { room_id, sockets: [ada, bob] } = await talk(t, "Ada", "Bob");
