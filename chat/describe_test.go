@@ -106,7 +106,7 @@ func (r rule) who() string {
 		switch {
 		case len(where) == 4:
 			return words[least]
-		case len(where) > 0:
+		case len(where) > 0 && (least < nobody || len(parts) == 0):
 			parts = append(parts, words[least]+" ("+strings.Join(where, ", ")+")")
 		}
 	}

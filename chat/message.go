@@ -22,7 +22,7 @@ type Message struct {
 	ClientID    string            `json:"client_id,omitempty"` // the sender's own id of it
 	Type        store.MessageType `json:"type"`
 	Text        string            `json:"text"`
-	User        *User             `json:"user,omitempty"` // the sender; nil when the system said it
+	User        *User             `json:"user,omitempty"` // the sender; absent when the system said it
 	ParentID    string            `json:"parent_id,omitempty"`
 	Attachments []Attachment      `json:"attachments,omitempty"`
 	Metadata    json.RawMessage   `json:"metadata,omitempty"`

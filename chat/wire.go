@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// This page is the whole client contract of the events; the table of operations has the routes too. Every client event carries one object
-// and is acknowledged, where the client asks for it, with one object: {"status":"ok", …} or
+// This page has the names of the events and what the server's carry; the table of operations has what clients say, by events and
+// routes, and EVENTS.md has both for whoever writes a client. Every client event carries one object and is acknowledged, where the client asks for it, with one object: {"status":"ok", …} or
 // {"status":"error","error":{…}} (see Error). A transient failure is not acknowledged at all, so that the stock
 // client's "retries" option sends the event again.
 //
@@ -13,13 +13,13 @@ import (
 //
 // Field names are snake_case, times RFC 3339 in UTC, ids strings. A position is a seq or a message id.
 
-// Events from a client.
+// Events from a client that the package itself names. The table of operations has them all.
 const (
-	EventRoomJoin    = "room.join"    // {room_id, after?, epoch?, limit?} -> {room, members, messages, has_more_before, has_more_after, resync?}
-	EventRoomLeave   = "room.leave"   // {room_id} -> {}
-	EventRoomHistory = "room.history" // {room_id, before? | after? | around? | cursor?, limit?} -> {messages, has_more_before, has_more_after, next_cursor?}
-	EventRoomRead    = "room.read"    // {room_id, seq | message_id} -> {read_seq, unread_count}
-	EventMessageSend = "message.send" // {room_id, text, client_id?, parent_id?, attachments?, metadata?} -> {message}
+	EventRoomJoin    = "room.join"
+	EventRoomLeave   = "room.leave"
+	EventRoomHistory = "room.history"
+	EventRoomRead    = "room.read"
+	EventMessageSend = "message.send"
 )
 
 // Events from the server. Each carries one Event. The comments list its fields besides type and created_at, those that may be

@@ -541,7 +541,7 @@ export interface Message {
   client_id?: string;
   type: MessageType;
   text: string;
-  /** The sender; nil when the system said it. */
+  /** The sender; absent when the system said it. */
   user?: User;
   parent_id?: string;
   attachments?: Attachment[];
