@@ -15,21 +15,28 @@ import (
 // stored; when ctx ends later, the message is stored nevertheless. Append returns [ErrUnavailable] together with ctx's error
 // in both cases.
 //
-// Errors: [ErrInvalidArgument], [ErrRoomNotFound], [ErrNotMember], [ErrMessageNotFound] for the ParentID
-// or the QuotedID, [ErrIDConflict],
-// [ErrStorageFull], [ErrUnavailable], [ErrClosed]. Safe for concurrent use.
+// Errors: [ErrInvalidArgument], [ErrRoomNotFound], [ErrNotMember], [ErrMessageNotFound] for the ParentID or the QuotedID,
+// [ErrIDConflict], [ErrStorageFull], [ErrUnavailable], [ErrClosed]. Safe for concurrent use.
 func (s *Store) Append(ctx context.Context, d Draft) (m Message, duplicate bool, err error) {
 	const op = "append"
 	if err := d.validate(); err != nil {
 		return Message{}, false, wrap(op, err)
 	}
-	if err := s.resolve(ctx, &d); err != nil {
-		return Message{}, false, err
+	if d.refers() {
+		if err := s.reading(ctx, op, func(tx *gorm.DB) error { return d.resolve(tx) }); err != nil {
+			return Message{}, false, err
+		}
 	}
-	if m, err = d.message(); err != nil {
+	id, err := newMessageID()
+	if err != nil {
 		return Message{}, false, wrap(op, err)
 	}
-	r := newRequest(m, d)
+	return s.append(ctx, op, d, id)
+}
+
+// append stores a draft that has been checked, as the message with the given id.
+func (s *Store) append(ctx context.Context, op string, d Draft, id string) (m Message, duplicate bool, err error) {
+	r := newRequest(d.message(id), d)
 	if err := s.enqueue(ctx, r); err != nil {
 		return Message{}, false, wrap(op, err)
 	}
@@ -44,24 +51,22 @@ func (s *Store) Append(ctx context.Context, d Draft) (m Message, duplicate bool,
 	return r.msg, r.duplicate, nil
 }
 
-// resolve looks up what a draft refers to, which a plain message does not. It does so outside of the transaction: messages do
-// not move or disappear, and who is a member just before is good enough for being named.
-func (s *Store) resolve(ctx context.Context, d *Draft) error {
-	if d.ParentID == "" && d.QuotedID == "" && len(d.Mentions) == 0 {
-		return nil
-	}
-	return s.reading(ctx, "append", func(tx *gorm.DB) (err error) {
-		for _, ref := range [2]struct{ name, id string }{{"parent", d.ParentID}, {"quoted message", d.QuotedID}} {
-			if ref.id == "" {
-				continue
-			}
-			if _, err := seqOf(tx, d.RoomID, ref.id); err != nil {
-				return fmt.Errorf("%s: %w", ref.name, err)
-			}
+// refers reports whether there is something to resolve, as in a plain message there is not.
+func (d *Draft) refers() bool { return d.ParentID != "" || d.QuotedID != "" || len(d.Mentions) > 0 }
+
+// resolve looks up what a draft refers to, before the transaction that stores it: messages do not move or disappear, and who is a
+// member just before is good enough for being named.
+func (d *Draft) resolve(tx *gorm.DB) (err error) {
+	for _, ref := range [2]struct{ name, id string }{{"parent", d.ParentID}, {"quoted message", d.QuotedID}} {
+		if ref.id == "" {
+			continue
 		}
-		d.Mentions, err = membersAmong(tx, d.RoomID, d.Mentions)
-		return err
-	})
+		if _, err := seqOf(tx, d.RoomID, ref.id); err != nil {
+			return fmt.Errorf("%s: %w", ref.name, err)
+		}
+	}
+	d.Mentions, err = membersAmong(tx, d.RoomID, d.Mentions)
+	return err
 }
 
 func (s *Store) enqueue(ctx context.Context, r *request) error {
@@ -73,8 +78,14 @@ func (s *Store) enqueue(ctx context.Context, r *request) error {
 	return s.writer.enqueue(ctx, r)
 }
 
-// OnCommit sets the function that gets what this store's Append has committed: each message once, per room in the order of
-// Seq, duplicates left out. Calls follow one another on one goroutine, beside the next commit; one that takes long
-// therefore ends up slowing the appends. It must not wait for an Append or a change of a message. The slice and its messages are shared: do not change them.
-// A panic in it is logged and ends that call only. Set it before the first Append; messages committed without it are not delivered later.
-func (s *Store) OnCommit(fn func([]Message)) { s.writer.onCommit.Store(&fn) }
+// OnCommit sets the function that gets what this store has appended: each message once, per room in the order of Seq, duplicates
+// left out. Calls follow one another on one goroutine, beside the next commit; one that takes long therefore ends up slowing
+// the appends. It must not wait for an Append or a change of a message. The slice and its messages are shared: do not change them.
+// A panic in it is logged and ends that call only.
+//
+// Set it before the first Append: messages committed without it are not delivered later. What an earlier process has left of
+// [Store.AppendTx] is appended from now on.
+func (s *Store) OnCommit(fn func([]Message)) {
+	s.writer.onCommit.Store(&fn)
+	signal(s.outbox.wake)
+}

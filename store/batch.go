@@ -164,6 +164,7 @@ func (b *batch) load(ids []string) error {
 func (b *batch) number() error {
 	type key struct{ room, sender, client string }
 	first := make(map[key]int, len(b.requests))
+	var told []string
 	at := now()
 	b.results = make([]result, len(b.requests))
 	b.plain, b.rich, b.replies = make([]*Message, 0, len(b.requests)), nil, nil
@@ -175,6 +176,10 @@ func (b *batch) number() error {
 		switch {
 		case b.known[i].existing != "":
 			*res = repeat(r, b.existing[b.known[i].existing])
+			if res.err == nil && !res.duplicate { // what comes from the outbox may have gone unanswered several times
+				res.duplicate = slices.Contains(told, res.msg.ID)
+				told = append(told, res.msg.ID)
+			}
 		case i >= b.fresh:
 			res.err = errAbsent
 		case repeated:
@@ -212,9 +217,10 @@ func (b *batch) keep(m *Message) {
 // repeat is the result of a request whose message is there already: stored by another Append, or by an earlier attempt of this one.
 func repeat(r *request, old Message) result {
 	switch {
-	case old.ID == r.msg.ID:
+	case old.ID == r.msg.ID && r.unanswered:
 		old.Sender = r.msg.Sender
 		return result{msg: old}
+	case old.ID == r.msg.ID: // from the outbox, by another process
 	case old.Text != r.msg.Text && old.EditedAt == 0 && old.DeletedAt == 0 || old.ParentID != r.msg.ParentID:
 		return result{err: ErrIDConflict}
 	}

@@ -92,14 +92,16 @@ func (d Draft) validate() error {
 	return checkJSON("metadata", d.Metadata, maxJSON)
 }
 
-// message is the draft as it will be stored; the writer gives it its Seq and CreatedAt.
-func (d Draft) message() (Message, error) {
+// newMessageID returns ids that ascend within the process.
+func newMessageID() (string, error) {
 	id, err := uuid.NewV7()
-	if err != nil {
-		return Message{}, err
-	}
+	return id.String(), err
+}
+
+// message is the draft as it will be stored; the writer gives it its Seq and CreatedAt.
+func (d Draft) message(id string) Message {
 	m := Message{
-		ID: id.String(), RoomID: d.RoomID, SenderID: d.Sender.ID, ClientID: d.ClientID, Type: MessageRegular, Text: d.Text,
+		ID: id, RoomID: d.RoomID, SenderID: d.Sender.ID, ClientID: d.ClientID, Type: MessageRegular, Text: d.Text,
 		ParentID: d.ParentID, QuotedID: d.QuotedID, Mentions: d.Mentions, Attachments: d.Attachments, Metadata: d.Metadata,
 		Sender: d.Sender,
 	}
@@ -112,7 +114,7 @@ func (d Draft) message() (Message, error) {
 	case d.ParentID != "":
 		m.Type = MessageReply
 	}
-	return m, nil
+	return m
 }
 
 // Message returns the message with the given id, or [ErrMessageNotFound].

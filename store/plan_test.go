@@ -66,6 +66,7 @@ func populate(t *testing.T, d storetest.Database, db *gorm.DB) {
 		"chat_sanctions (user_id, kind, room_id, set_by, reason, until, created_at)":                              "id, 'mute', room_id, '', '', 0, 0",
 		"chat_flags (id, message_id, room_id, user_id, reason, created_at, resolved_at, resolved_by, resolution)": "id, id, room_id, 'ann', '', 0, seq % 2, '', ''",
 		"chat_reactions (message_id, user_id, emoji, created_at)":                                                 "id, 'ann', 'x', 0",
+		"chat_outbox (id, room_id, sender_id, draft, created_at)":                                                 "id, room_id, 'ann', '', 0",
 		"chat_audit (id, actor_id, action, room_id, user_id, message_id, details, created_at)":                    "id, 'ann', 'x', room_id, '', '', '', 0",
 	} {
 		name, _, _ := strings.Cut(table, " ")

@@ -30,6 +30,7 @@ type Store struct {
 	marker  *marker
 	indexer *indexer
 	purger  *purger
+	outbox  *outbox
 	turns   *turns
 
 	gate    sync.RWMutex // held for reading while an operation begins
@@ -55,12 +56,15 @@ func (s *Store) start(pool *sql.DB, c config) {
 	go s.writer.run()
 	s.purger = newPurger(s)
 	s.purger.start()
+	s.outbox = newOutbox(s)
+	s.outbox.start()
 }
 
 // Close stores what has been accepted by Append, delivers it to OnCommit and OnChange, and closes the connections that the store opened; the
 // application's *gorm.DB stays open. Later calls return [ErrClosed]. It must not be called by a function given to them.
 func (s *Store) Close() error {
 	s.close.Do(func() {
+		s.outbox.close()
 		s.gate.Lock() // waits for Appends that are entering the queue
 		s.closed = true
 		s.gate.Unlock()
