@@ -26,6 +26,7 @@ type Chat struct {
 	presence *presence
 	typing   *typing
 	expiries *expiries[*socketio.Socket]
+	budgets  budgets
 	routes   routes
 
 	operations []*operation
@@ -50,7 +51,7 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Chat{cfg: cfg, log: cfg.logger, store: st, idle: make(chan struct{})}
+	c := &Chat{cfg: cfg, log: cfg.logger, store: st, budgets: newBudgets(), idle: make(chan struct{})}
 	c.operations, c.rules = c.table(), permissions()
 	c.byName = make(map[string]*operation, len(c.operations))
 	for _, op := range c.operations {

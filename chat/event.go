@@ -36,10 +36,13 @@ func (c *Chat) handler(op *operation) socketio.Handler {
 		}
 		ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 		defer cancel()
-		r := &request{caller: caller{user: u, socket: s}, op: op}
+		r := &request{caller: caller{user: u, socket: s}, op: op, counted: true}
 		in := op.newIn()
 		var payload any
-		err := args.Decode(0, in)
+		err := c.limitRate(r)
+		if err == nil {
+			err = args.Decode(0, in)
+		}
 		if err == nil {
 			var out any
 			if out, err = c.perform(ctx, r, in); err == nil {

@@ -97,10 +97,11 @@ type caller struct {
 // request is one operation under way.
 type request struct {
 	caller
-	op     *operation
-	access store.Access // what permit has found out; zero for operations that are about no room
-	hooked *Operation   // what the hooks get to see
-	after  []func(context.Context) error
+	op      *operation
+	counted bool         // a client's, to whom the limits on the rate apply
+	access  store.Access // what permit has found out; zero for operations that are about no room
+	hooked  *Operation   // what the hooks get to see
+	after   []func(context.Context) error
 }
 
 // then has fn run once the caller has been answered. What fn returns is an error only when a hook has panicked.
@@ -121,6 +122,9 @@ func (c *Chat) perform(ctx context.Context, r *request, in any) (out any, err er
 	defer func() { r.hooked.Out, r.hooked.Err = out, err }()
 	t := r.op.target(in)
 	if err := c.admit(ctx, r, t); err != nil {
+		return nil, err
+	}
+	if err := c.limitRoom(r); err != nil {
 		return nil, err
 	}
 	if len(c.cfg.before) > 0 {

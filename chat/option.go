@@ -36,6 +36,7 @@ type config struct {
 	maxPayload     int
 	roomsPerSocket int
 	notices        []store.RoomType
+	rates          RateLimits
 	typingExpiry   time.Duration
 	presenceGrace  time.Duration
 	expiryNotice   time.Duration
@@ -50,6 +51,7 @@ func defaults() config {
 		maxPayload:     1_000_000,
 		roomsPerSocket: 128,
 		notices:        []store.RoomType{store.RoomPrivate},
+		rates:          defaultRateLimits(),
 		typingExpiry:   6 * time.Second,
 		presenceGrace:  5 * time.Second,
 		expiryNotice:   time.Minute,

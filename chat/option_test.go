@@ -31,6 +31,7 @@ func TestOptionErrors(t *testing.T) {
 		"WithOrigins":        {chat.WithOrigins("shop.example")},
 		"WithLogger":         {chat.WithLogger(nil)},
 		"WithAuthTimeout":    {chat.WithAuthTimeout(0)},
+		"WithRateLimits":     {chat.WithRateLimits(chat.RateLimits{User: chat.Rate{N: 5}})},
 		"WithMaxTextBytes":   {chat.WithMaxTextBytes(0)},
 		"WithMaxPayload":     {chat.WithMaxPayload(10)},
 		"WithRoomsPerSocket": {chat.WithRoomsPerSocket(0)},

@@ -262,7 +262,13 @@ func newPermissionApp(t *testing.T, opts ...chat.Option) *app {
 		u.Admin = u.ID == "admin"
 		return u, err
 	}
-	return serve(t, onEcho, append([]chat.Option{chat.WithTokenAuth(auth), chat.WithRoomsPerSocket(1000)}, opts...)...)
+	unlimited := chat.Rate{N: -1}
+	limits := chat.RateLimits{Connection: unlimited, User: unlimited, Operations: map[string]chat.Rate{
+		"search": unlimited, "room.create": unlimited, "room.direct": unlimited,
+	}}
+	return serve(t, onEcho, append([]chat.Option{
+		chat.WithTokenAuth(auth), chat.WithRoomsPerSocket(1000), chat.WithRateLimits(limits),
+	}, opts...)...)
 }
 
 // Whoever is not signed in gets no connection to emit events on.

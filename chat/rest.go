@@ -34,11 +34,14 @@ func (c *Chat) mountREST(r Router) {
 // restHandler makes an operation a route.
 func (c *Chat) restHandler(op *operation) restHandler {
 	return func(ctx context.Context, ec echo.Context, u User) error {
+		r := &request{caller: caller{user: u}, op: op, counted: true}
+		if err := c.limitRate(r); err != nil {
+			return err
+		}
 		in := op.newIn()
 		if err := c.bind(ec, op, in); err != nil {
 			return err
 		}
-		r := &request{caller: caller{user: u}, op: op}
 		out, err := c.perform(ctx, r, in)
 		_ = c.settle(ctx, r) // logged; what has happened stands
 		switch {
