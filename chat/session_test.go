@@ -3,7 +3,9 @@ package chat_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -172,4 +174,57 @@ func TestExpiryOfASecondConnect(t *testing.T) {
 	<-time.After(time.Until(at))
 	_, err = conn.Connect(t.Context(), "/", nil)
 	require.ErrorContains(t, err, "token_expired")
+}
+
+// TestProofExpiry lets sign-ins expire in the midst of traffic: nobody hears anything that was said a second after.
+func TestProofExpiry(t *testing.T) {
+	t.Parallel()
+	n := 24
+	if os.Getenv("ECHOCHAT_PROOF") != "" {
+		n = 300
+	}
+	var k tokens
+	a := serve(t, onEcho, chat.WithTokenAuth(k.auth), chat.WithOpenRooms(), chat.WithExpiryNotice(0))
+	system := a.chat.System()
+	_, err := system.CreateRoom(t.Context(), chat.NewRoom{ID: "r"})
+	require.NoError(t, err)
+	type listener struct {
+		*chattest.Socket
+		end time.Time
+	}
+	listeners := make([]listener, n)
+	began := time.Now().Add(2*time.Second + time.Duration(n)*20*time.Millisecond)
+	for i := range listeners {
+		end := began.Add(time.Duration(i) * 3 * time.Second / time.Duration(n))
+		token := k.give(fmt.Sprintf("U%d/1", i), end)
+		transport := chattest.Transports()[i%len(chattest.Transports())]
+		listeners[i] = listener{chattest.Connect(t, a.URL, chattest.Options{Transport: transport, Auth: object{"token": token}}), end}
+		call(t, listeners[i].Socket, "room.join", object{"room_id": "r", "limit": 1})
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var talking sync.WaitGroup
+	talking.Go(func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			<-tick.C
+			_, _ = system.Send(ctx, chat.NewMessage{RoomID: "r", Text: "and on it goes"})
+		}
+	})
+	heard := 0
+	for i, l := range listeners {
+		require.ErrorIs(t, l.ExpectEnd(t), chattest.ErrDisconnected)
+		for _, e := range l.Waiting() {
+			var said chat.Event
+			require.NoError(t, e.Decode(0, &said))
+			if said.Type == chat.EventMessageNew {
+				heard++
+				require.Less(t, said.CreatedAt.Sub(l.end), time.Second, "listener %d", i)
+			}
+		}
+	}
+	stop()
+	talking.Wait()
+	require.Greater(t, heard, n)
+	t.Logf("%d connections expired among %d messages heard", n, heard)
 }

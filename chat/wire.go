@@ -5,9 +5,9 @@ import (
 )
 
 // This page has the names of the events and what the server's carry; the table of operations has what clients say, by events and
-// routes, and EVENTS.md has both for whoever writes a client. Every client event carries one object and is acknowledged, where the client asks for it, with one object: {"status":"ok", …} or
-// {"status":"error","error":{…}} (see Error). A transient failure is not acknowledged at all, so that the stock
-// client's "retries" option sends the event again.
+// routes, and EVENTS.md has both for whoever writes a client. Every client event carries one object and is acknowledged, where
+// the client asks for it, with one object: {"status":"ok", …} or {"status":"error","error":{…}} (see Error). A transient failure
+// is not acknowledged at all, so that the stock client's "retries" option sends the event again.
 //
 // A page of messages may have fewer than limit where they are long; has_more_before and has_more_after tell.
 //
