@@ -57,7 +57,7 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 	for _, op := range c.operations {
 		c.byName[op.name] = op
 	}
-	c.presence = newPresence(cfg.presenceGrace, c.announcePresence)
+	c.presence = newPresence(cfg.presenceGrace, c.announcePresence, c.noteSeen)
 	c.typing = newTyping(cfg.typingExpiry, c.announceStopped)
 	c.expiries = newExpiries(cfg.expiryNotice, c.sessionExpiring, c.sessionExpired)
 	if c.server, err = socketio.New(c.transport()...); err != nil {
@@ -131,7 +131,8 @@ func (c *Chat) OnConnection(fn func(ctx context.Context, u User, s *socketio.Soc
 	})
 }
 
-// Online reports whether a user is connected to this process, or was less than the grace period ago.
+// Online reports whether others see a user as connected to this process: who is, or was less than the grace period ago, and does
+// not want to be invisible.
 func (c *Chat) Online(userID string) bool { return c.presence.online(userID) }
 
 // Shutdown stops the chat: it refuses whoever comes, tells the clients (server.draining), sends what is waiting for them,

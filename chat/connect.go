@@ -22,11 +22,25 @@ func (c *Chat) connect(ctx context.Context, s *socketio.Socket) error {
 		if err = c.checkBan(ctx, u); err == nil {
 			err = c.hookConnect(ctx, u, s)
 		}
+		if err == nil {
+			err = c.remember(ctx, u)
+		}
 	}
 	if err != nil {
 		return c.connectError(err)
 	}
 	id.signedIn.Store(&u)
+	return nil
+}
+
+// remember makes a user somebody whom others can invite and talk to. Guests are nobody's to find, and too many to keep.
+func (c *Chat) remember(ctx context.Context, u User) error {
+	if u.Guest {
+		return nil
+	}
+	if err := c.store.PutUser(ctx, u.row()); err != nil {
+		return c.storeError("remember user", err)
+	}
 	return nil
 }
 

@@ -25,6 +25,7 @@ func (c *Chat) table() []*operation {
 		c.auditOperations(),
 		c.readOperations(),
 		c.typingOperations(),
+		c.presenceOperations(),
 	)
 }
 

@@ -25,6 +25,8 @@ const (
 	ActionRoomTransfer Action = "room.transfer" // make somebody the owner of a room
 	ActionRoomNotify   Action = "room.notify"   // say what one wants to be told of
 	ActionRoomMark     Action = "room.mark"     // say up to where one has read
+	ActionPresenceSet  Action = "presence.set"  // say what one wants to be shown as
+	ActionPresenceRead Action = "presence.read" // see whether somebody is there with whom one shares a room
 	ActionUnreadRead   Action = "unread.read"   // count what one has not read
 	ActionRoomJoin     Action = "room.join"     // become a member, or listen as one
 	ActionRoomLeave    Action = "room.leave"    // end one's own membership
@@ -86,13 +88,15 @@ type rule struct {
 // permissions is the table: who may do what. What is not in it may nobody.
 func permissions() map[Action]rule {
 	return map[Action]rule{
-		ActionAuthRefresh: {personal: true},
-		ActionUserRead:    {personal: true},
-		ActionRoomList:    {},
-		ActionRoomCreate:  {},
-		ActionRoomDirect:  {personal: true},
-		ActionUnreadRead:  {personal: true},
-		ActionSearch:      {},
+		ActionAuthRefresh:  {personal: true},
+		ActionUserRead:     {personal: true},
+		ActionRoomList:     {},
+		ActionRoomCreate:   {},
+		ActionRoomDirect:   {personal: true},
+		ActionPresenceSet:  {personal: true},
+		ActionPresenceRead: {},
+		ActionUnreadRead:   {personal: true},
+		ActionSearch:       {},
 
 		ActionRoomRead:     {public: stranger, private: invited, channel: stranger, direct: reader},
 		ActionRoomUpdate:   {public: moderator, private: moderator, channel: moderator, direct: nobody},

@@ -77,6 +77,8 @@ func expectations() map[string]expectation {
 		"room.notify":   with(own, object{"notifications": "none"}),
 		"room.read":     with(own, object{"seq": 1}),
 		"room.unread":   with(own, object{"seq": 1}),
+		"presence.set":  {anywhere: "ukkkkkkkkkkf", arg: object{"status": "away"}},
+		"presence.get":  {anywhere: "ukkkkkkkkkkk", arg: object{"user_id": "carol"}},
 		"user.unread":   {anywhere: "ukkkkkkkkkkf"},
 
 		"invitation.list":    keep,
@@ -369,6 +371,10 @@ func TestOperationTable(t *testing.T) {
 		}
 		if op.OnMessage {
 			require.Contains(t, op.Fields, "message_id", op.Name)
+		}
+		for i := range op.Out.NumField() {
+			name, _, _ := strings.Cut(op.Out.Field(i).Tag.Get("json"), ",")
+			require.NotEqual(t, "status", name, "%s: acknowledgements have one of their own", op.Name)
 		}
 		if op.Path == "" {
 			require.Empty(t, op.Method, op.Name)

@@ -13,6 +13,8 @@ import (
 type presence struct {
 	grace    time.Duration
 	announce func(context.Context, User, Status) // may block; called by one goroutine at a time, without the lock
+	seen     func(userIDs ...string)             // told now and then who is there, and who was until a moment ago; does not block
+	ticker   *time.Timer                         // of seen
 	ctx      context.Context                     // of announcements; ends at close
 	cancel   context.CancelFunc
 
@@ -25,25 +27,87 @@ type presence struct {
 }
 
 type presenceEntry struct {
-	user  User
-	conns int
-	told  bool        // what was announced last: true for online
-	timer *time.Timer // runs while the last connection's grace does
-	due   bool        // stands in changed
+	user   User
+	conns  int
+	chosen Status      // what the user wants to be shown as; empty: online
+	told   Status      // what was announced last
+	timer  *time.Timer // runs while the last connection's grace does
+	due    bool        // stands in changed
 }
 
-func newPresence(grace time.Duration, announce func(context.Context, User, Status)) *presence {
-	p := &presence{grace: grace, announce: announce, users: make(map[string]*presenceEntry)}
+// seenInterval is how often the time is noted at which connected users were last seen; it bounds what a crash can falsify.
+const seenInterval = 5 * time.Minute
+
+func newPresence(grace time.Duration, announce func(context.Context, User, Status), seen func(userIDs ...string)) *presence {
+	p := &presence{grace: grace, announce: announce, seen: seen, users: make(map[string]*presenceEntry)}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.ticker = time.AfterFunc(seenInterval, p.tick)
 	return p
 }
 
-// online reports whether a user has a connection, or had one less than the grace period ago.
-func (p *presence) online(userID string) bool {
+// there reports whether the user has a connection, or had one less than the grace period ago.
+func (e *presenceEntry) there() bool { return e.conns > 0 || e.timer != nil }
+
+// shown is the user's status as others see it.
+func (e *presenceEntry) shown() Status {
+	switch {
+	case !e.there(), e.chosen == StatusInvisible:
+		return StatusOffline
+	case e.chosen == "":
+		return StatusOnline
+	default:
+		return e.chosen
+	}
+}
+
+// status is a user's status as others see it.
+func (p *presence) status(userID string) Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e := p.users[userID]; e != nil {
+		return e.shown()
+	}
+	return StatusOffline
+}
+
+// online reports whether others see a user as connected.
+func (p *presence) online(userID string) bool { return p.status(userID) != StatusOffline }
+
+// set says what a user wants to be shown as, for as long as they are connected. Who is not stays offline.
+func (p *presence) set(userID string, s Status) Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.users[userID]
-	return e != nil && (e.conns > 0 || e.timer != nil)
+	if e == nil || !e.there() {
+		return StatusOffline
+	}
+	e.chosen = s
+	if e.shown() != e.told {
+		p.look(userID)
+	}
+	return s
+}
+
+// tick notes who is there.
+func (p *presence) tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.noteAll()
+	p.ticker.Reset(seenInterval)
+}
+
+// noteAll notes that everybody is there whom others see. The lock is held.
+func (p *presence) noteAll() {
+	var ids []string
+	for id, e := range p.users {
+		if e.shown() != StatusOffline {
+			ids = append(ids, id)
+		}
+	}
+	p.seen(ids...)
 }
 
 // connect counts a connection more.
@@ -55,7 +119,7 @@ func (p *presence) connect(u User) {
 	}
 	e := p.users[u.ID]
 	if e == nil {
-		e = &presenceEntry{}
+		e = &presenceEntry{told: StatusOffline}
 		p.users[u.ID] = e
 	}
 	e.user = u
@@ -64,7 +128,7 @@ func (p *presence) connect(u User) {
 		e.timer.Stop()
 		e.timer = nil
 	}
-	if !e.told {
+	if e.shown() != e.told {
 		p.look(u.ID)
 	}
 }
@@ -121,20 +185,18 @@ func (p *presence) work() {
 		p.changed = p.changed[1:]
 		e := p.users[id] // only this goroutine and close delete
 		e.due = false
-		online := e.conns > 0 || e.timer != nil
-		news := online != e.told
-		e.told = online
-		user := e.user
-		if !online {
+		user, status := e.user, e.shown()
+		news := status != e.told
+		e.told = status
+		if !e.there() {
 			delete(p.users, id)
 		}
+		if news && status == StatusOffline {
+			p.seen(id)
+		}
 		p.mu.Unlock()
-		switch {
-		case !news:
-		case online:
-			p.announce(p.ctx, user, StatusOnline)
-		default:
-			p.announce(p.ctx, user, StatusOffline)
+		if news {
+			p.announce(p.ctx, user, status)
 		}
 	}
 }
@@ -144,6 +206,8 @@ func (p *presence) close() {
 	p.cancel()
 	p.mu.Lock()
 	p.closed = true
+	p.ticker.Stop()
+	p.noteAll()
 	for e := range maps.Values(p.users) {
 		if e.timer != nil {
 			e.timer.Stop()

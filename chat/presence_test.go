@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -32,6 +34,8 @@ func (a *announcements) take() []string {
 	return list
 }
 
+func unseen(...string) {}
+
 // pass lets time pass in a synctest bubble, where it costs none.
 func pass(d time.Duration) { <-time.After(d) }
 
@@ -39,7 +43,7 @@ func TestPresence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var said announcements
-		p := newPresence(5*time.Second, func(_ context.Context, u User, s Status) { said.add("%s %s", u.ID, s) })
+		p := newPresence(5*time.Second, func(_ context.Context, u User, s Status) { said.add("%s %s", u.ID, s) }, unseen)
 		ada := User{ID: "ada"}
 
 		p.connect(ada)
@@ -90,7 +94,7 @@ func TestPresenceInOrder(t *testing.T) {
 		p := newPresence(0, func(_ context.Context, u User, s Status) {
 			said.add("%s %s", u.ID, s)
 			pass(slow)
-		})
+		}, unseen)
 		slow = time.Second
 		p.connect(User{ID: "ada"})
 		synctest.Wait()
@@ -108,11 +112,63 @@ func TestPresenceInOrder(t *testing.T) {
 	})
 }
 
+// What somebody wants to be shown as holds for as long as they are there, and nobody sees who is invisible.
+func TestPresenceAsWished(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var said, seen announcements
+		p := newPresence(time.Second, func(_ context.Context, u User, s Status) { said.add("%s %s", u.ID, s) }, func(ids ...string) {
+			slices.Sort(ids)
+			if len(ids) > 0 {
+				seen.add("%s", strings.Join(ids, " "))
+			}
+		})
+		require.Equal(t, StatusOffline, p.set("ada", StatusAway), "who is not there")
+		p.connect(User{ID: "ada"})
+		p.connect(User{ID: "bob"})
+		synctest.Wait()
+		require.Equal(t, []string{"ada online", "bob online"}, said.take())
+
+		require.Equal(t, StatusAway, p.set("ada", StatusAway))
+		p.connect(User{ID: "ada"}) // another tab changes nothing
+		synctest.Wait()
+		require.Equal(t, []string{"ada away"}, said.take())
+		require.True(t, p.online("ada"))
+		p.set("ada", StatusAway)
+		synctest.Wait()
+		require.Empty(t, said.take())
+		pass(seenInterval)
+		synctest.Wait()
+		require.Equal(t, []string{"ada bob"}, seen.take(), "now and then")
+
+		require.Equal(t, StatusInvisible, p.set("ada", StatusInvisible))
+		synctest.Wait()
+		require.Equal(t, []string{"ada offline"}, said.take())
+		require.Equal(t, []string{"ada"}, seen.take())
+		require.False(t, p.online("ada"))
+		require.Equal(t, StatusOffline, p.status("ada"))
+		pass(seenInterval)
+		synctest.Wait()
+		require.Equal(t, []string{"bob"}, seen.take(), "nobody notes who is invisible")
+
+		p.disconnect("ada")
+		p.disconnect("ada")
+		pass(time.Hour)
+		require.Empty(t, said.take(), "nobody saw her leave")
+		seen.take()
+		p.connect(User{ID: "ada"})
+		synctest.Wait()
+		require.Equal(t, []string{"ada online"}, said.take(), "and she is back as usual")
+		p.close()
+		require.Equal(t, []string{"ada bob"}, seen.take())
+	})
+}
+
 // A database that does not answer an announcement does not keep the chat from ending.
 func TestPresenceCloses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPresence(0, func(ctx context.Context, _ User, _ Status) { <-ctx.Done() })
+		p := newPresence(0, func(ctx context.Context, _ User, _ Status) { <-ctx.Done() }, unseen)
 		p.connect(User{ID: "ada"})
 		synctest.Wait()
 		p.close()
@@ -128,7 +184,7 @@ func TestPresenceOfMany(t *testing.T) {
 			require.True(t, working.TryLock(), "one at a time")
 			defer working.Unlock()
 			said.add("%s %s", u.ID, s)
-		})
+		}, unseen)
 		for i := range 1000 {
 			u := User{ID: fmt.Sprint(i % 100)}
 			p.connect(u)

@@ -61,10 +61,6 @@ func TestTeam(t *testing.T) {
 	t.Parallel()
 	a := newClosedApp(t)
 	ada, bob, cleo := a.connect(t, "Ada", chattest.WebSocket), a.connect(t, "Bob", chattest.WebSocket), a.connect(t, "Cleo", chattest.Polling)
-	for _, name := range []string{"Ada", "Bob", "Cleo"} {
-		a.know(t, name)
-	}
-
 	// Ada opens a private room. Her phone hears of it, and nobody else finds it.
 	phone := a.connect(t, "Ada", chattest.WebSocket)
 	var made answered
@@ -157,10 +153,9 @@ func TestTeam(t *testing.T) {
 func TestDirectRoom(t *testing.T) {
 	t.Parallel()
 	a := newClosedApp(t)
-	ada, bob := a.connect(t, "Ada", chattest.WebSocket), a.connect(t, "Bob", chattest.WebSocket)
+	ada := a.connect(t, "Ada", chattest.WebSocket)
 	require.Equal(t, chat.CodeInvalidArgument, refused(t, ada, "room.direct", object{"user_id": "bob"}).Code, "nobody knows Bob yet")
-	a.know(t, "Ada")
-	a.know(t, "Bob")
+	bob := a.connect(t, "Bob", chattest.WebSocket) // and now the chat does
 	var opened, again answered
 	a.send(t, "Ada", "POST", "/rooms/direct", object{"user_id": "bob"}, 200, &opened)
 	require.Equal(t, store.RoomDirect, opened.Room.Type)

@@ -19,6 +19,7 @@ const (
 	EventRoomLeave   = "room.leave"
 	EventRoomHistory = "room.history"
 	EventRoomRead    = "room.read"
+	EventPresenceSet = "presence.set"
 	EventMessageSend = "message.send"
 )
 
@@ -40,7 +41,7 @@ const (
 	EventUninvited       = "invitation.removed"         // room_id, user; the user's invitation was declined or taken back
 	EventTypingStart     = "typing.start"               // room_id, user, parent_id?; somebody else in the room types; clients send it too
 	EventTypingStop      = "typing.stop"                // room_id, user, parent_id?; somebody else in the room types no more; clients send it too
-	EventPresenceChanged = "user.presence.changed"      // user, status; somebody who shares a room came or went
+	EventPresenceChanged = "user.presence.changed"      // user, status; somebody who shares a room came, went, or wants to be shown differently
 	EventSessionExpiring = "session.expiring"           // expires_at; the sign-in is about to expire: say auth.refresh, or be disconnected then
 	EventSessionExpired  = "session.expired"            // the sign-in has expired, and the connection ends: connect again with a new one
 	EventServerDraining  = "server.draining"            // the server is about to close the connection: reconnect
@@ -58,7 +59,7 @@ type Event struct {
 	Member    *Member   `json:"member,omitempty"`
 	Room      *Room     `json:"room,omitempty"`
 	ParentID  string    `json:"parent_id,omitempty"` // typing in a thread
-	Status    Status    `json:"status,omitempty"`    // presence: online or offline
+	Status    Status    `json:"status,omitempty"`    // presence
 
 	Invitation *Invitation `json:"invitation,omitempty"`
 	ExpiresAt  time.Time   `json:"expires_at,omitzero"` // of the sign-in
@@ -68,10 +69,13 @@ type Event struct {
 // Status is a user's presence.
 type Status string
 
-// The two states of presence.
+// The states of presence.
 const (
-	StatusOnline  Status = "online"
-	StatusOffline Status = "offline"
+	StatusOnline    Status = "online"    // connected
+	StatusAway      Status = "away"      // connected, and elsewhere, as the user has said
+	StatusBusy      Status = "busy"      // connected, and not to be disturbed, as the user has said
+	StatusOffline   Status = "offline"   // not connected
+	StatusInvisible Status = "invisible" // to be shown as offline; only set, never shown
 )
 
 // errorAck answers what has failed for good.

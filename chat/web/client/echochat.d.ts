@@ -33,7 +33,7 @@ export interface ServerToClientEvents {
   "typing.start": (event: TypingStartEvent) => void;
   /** Somebody else in the room types no more; clients send it too. */
   "typing.stop": (event: TypingStopEvent) => void;
-  /** Somebody who shares a room came or went. */
+  /** Somebody who shares a room came, went, or wants to be shown differently. */
   "user.presence.changed": (event: UserPresenceChangedEvent) => void;
   /** The sign-in is about to expire: say auth.refresh, or be disconnected then. */
   "session.expiring": (event: SessionExpiringEvent) => void;
@@ -125,6 +125,10 @@ export interface ClientToServerEvents {
   "typing.start": (argument: Typing, ack?: (answer: Answer) => void) => void;
   /** Shows the others in a room that the caller has stopped typing. */
   "typing.stop": (argument: Typing, ack?: (answer: Answer) => void) => void;
+  /** Says what the caller wants to be shown as, until the last of their connections ends; without one, they stay offline. */
+  "presence.set": (argument: PresenceRef, ack: (answer: Answer<PresenceResult>) => void) => void;
+  /** Says whether somebody is there with whom the caller shares a room; anybody else is offline. */
+  "presence.get": (argument: UserRef, ack: (answer: Answer<PresenceResult>) => void) => void;
 }
 
 /** Any event of the server: `type` tells which. */
@@ -304,13 +308,13 @@ export interface TypingStopEvent {
   parent_id?: string;
 }
 
-/** Somebody who shares a room came or went. */
+/** Somebody who shares a room came, went, or wants to be shown differently. */
 export interface UserPresenceChangedEvent {
   type: "user.presence.changed";
   created_at: string;
   /** Whom the event is about. */
   user: User;
-  /** Presence: online or offline. */
+  /** Presence. */
   status: Status;
 }
 
@@ -965,5 +969,31 @@ export interface Typing {
   parent_id?: string;
 }
 
-/** Is a user's presence. */
-export type Status = "online" | "offline";
+/** Is what a user wants to be shown as. */
+export interface PresenceRef {
+  /** Online, away, busy or invisible. */
+  status: Status;
+}
+
+/**
+ * Is a user's presence.
+ * - `online`: connected
+ * - `away`: connected, and elsewhere, as the user has said
+ * - `busy`: connected, and not to be disturbed, as the user has said
+ * - `offline`: not connected
+ * - `invisible`: to be shown as offline; only set, never shown
+ */
+export type Status = "online" | "away" | "busy" | "offline" | "invisible";
+
+/** Is the answer of operations that return somebody's presence. */
+export interface PresenceResult {
+  presence: Presence;
+}
+
+/** Says whether somebody is there. */
+export interface Presence {
+  user_id: string;
+  status: Status;
+  /** Of who is offline; absent where it is not known. */
+  last_seen_at?: string;
+}
