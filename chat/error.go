@@ -24,6 +24,8 @@ const (
 	CodeMuted           Code = "muted"             // may not speak here; retry_after_ms says for how long, 0 for good
 	CodeBanned          Code = "banned"            // may not be here; retry_after_ms as for muted
 	CodeMessageRejected Code = "message_rejected"  // a filter refused the message
+	CodeDuplicate       Code = "duplicate"         // the same was said a moment ago; retry_after_ms says when it may be said again
+	CodeSlowMode        Code = "slow_mode"         // the room is slowed down; retry_after_ms says how long to wait
 	CodeRateLimited     Code = "rate_limited"      // too many of these; retry_after_ms says how long to wait
 	CodeInvalidArgument Code = "invalid_argument"  // the request itself is wrong; details name the field
 	CodeConflict        Code = "conflict"          // it exists already
@@ -47,11 +49,11 @@ func (c Code) status() int {
 		return http.StatusRequestEntityTooLarge
 	case CodeMessageRejected:
 		return http.StatusUnprocessableEntity
-	case CodeRateLimited:
+	case CodeRateLimited, CodeSlowMode:
 		return http.StatusTooManyRequests
 	case CodeInvalidArgument:
 		return http.StatusBadRequest
-	case CodeConflict, CodeIDConflict:
+	case CodeConflict, CodeIDConflict, CodeDuplicate:
 		return http.StatusConflict
 	case CodeServerBusy, CodeServerDraining:
 		return http.StatusServiceUnavailable

@@ -33,7 +33,7 @@ func TestErrorStatus(t *testing.T) {
 	for code, want := range map[Code]int{
 		CodeUnauthorized: 401, CodeForbidden: 403, CodeNotAMember: 403, CodeRoomNotFound: 404, CodeMessageNotFound: 404,
 		CodeMessageTooLarge: 413, CodeMessageRejected: 422, CodeRateLimited: 429, CodeInvalidArgument: 400,
-		CodeConflict: 409, CodeIDConflict: 409, CodeServerBusy: 503, CodeServerDraining: 503, CodeStorageFull: 507,
+		CodeConflict: 409, CodeIDConflict: 409, CodeDuplicate: 409, CodeSlowMode: 429, CodeServerBusy: 503, CodeServerDraining: 503, CodeStorageFull: 507,
 		CodeInternal: 500, Code("unheard_of"): http.StatusInternalServerError,
 	} {
 		require.Equal(t, want, NewError(code, "").Status, code)

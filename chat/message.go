@@ -86,7 +86,7 @@ func (c *Chat) messageOperations() []*operation {
 	return []*operation{
 		define(c.sendMessage, spec{
 			name: EventMessageSend, event: true, route: "POST /rooms/:room_id/messages", status: 201, action: ActionMessageSend, outlives: true,
-			errors: []Code{CodeMessageNotFound, CodeMessageTooLarge, CodeMessageRejected, CodeIDConflict},
+			errors: []Code{CodeMessageNotFound, CodeMessageTooLarge, CodeMessageRejected, CodeDuplicate, CodeSlowMode, CodeIDConflict},
 			doc:    "Sends a message to a room.",
 		}),
 	}

@@ -80,3 +80,39 @@ func ExampleRateLimit() {
 	// <nil>
 	// chat: rate_limited: You are writing very fast. Please wait 30 s.
 }
+
+func ExampleLinks() {
+	ours := chatmw.Links(3, "example.com")
+	fmt.Println(ours(context.Background(), &chat.Draft{Text: "See https://docs.example.com/start"}))
+	fmt.Println(ours(context.Background(), &chat.Draft{Text: "See https://example.com@elsewhere.example"}))
+	// Output:
+	// <nil>
+	// chat: message_rejected: Links to elsewhere.example are not allowed here.
+}
+
+func ExamplePatterns() {
+	draft := &chat.Draft{Text: "My card is 4111 1111 1111 1111."}
+	err := chatmw.Patterns([]string{`\b(?:\d{4} ?){3}\d{4}\b`})(context.Background(), draft)
+	fmt.Println(draft.Text, err)
+	// Output: My card is *******************. <nil>
+}
+
+func ExampleDuplicates() {
+	filter := chatmw.Duplicates(time.Minute)
+	for range 2 {
+		fmt.Println(filter(context.Background(), &chat.Draft{Text: "First!"}))
+	}
+	// Output:
+	// <nil>
+	// chat: duplicate: You have just said that.
+}
+
+func ExampleSlowMode() {
+	filter := chatmw.SlowMode(30 * time.Second)
+	for range 2 {
+		fmt.Println(filter(context.Background(), &chat.Draft{RoomID: "stage", Sender: chat.User{ID: "ada"}}))
+	}
+	// Output:
+	// <nil>
+	// chat: slow_mode: This room is slowed down. Please wait 30 s.
+}

@@ -370,6 +370,8 @@ export interface ChatError {
  * - `muted`: may not speak here; retry_after_ms says for how long, 0 for good
  * - `banned`: may not be here; retry_after_ms as for muted
  * - `message_rejected`: a filter refused the message
+ * - `duplicate`: the same was said a moment ago; retry_after_ms says when it may be said again
+ * - `slow_mode`: the room is slowed down; retry_after_ms says how long to wait
  * - `rate_limited`: too many of these; retry_after_ms says how long to wait
  * - `invalid_argument`: the request itself is wrong; details name the field
  * - `conflict`: it exists already
@@ -379,7 +381,7 @@ export interface ChatError {
  * - `server_draining`: transient: this server is shutting down
  * - `internal`: a fault of the server; request_id finds it in the log
  */
-export type Code = "unauthorized" | "token_expired" | "forbidden" | "not_a_member" | "room_not_found" | "message_not_found" | "message_too_large" | "muted" | "banned" | "message_rejected" | "rate_limited" | "invalid_argument" | "conflict" | "id_conflict" | "server_busy" | "storage_full" | "server_draining" | "internal";
+export type Code = "unauthorized" | "token_expired" | "forbidden" | "not_a_member" | "room_not_found" | "message_not_found" | "message_too_large" | "muted" | "banned" | "message_rejected" | "duplicate" | "slow_mode" | "rate_limited" | "invalid_argument" | "conflict" | "id_conflict" | "server_busy" | "storage_full" | "server_draining" | "internal";
 
 /** Is a new token for a connection whose sign-in is about to expire. */
 export interface AuthRefresh {
