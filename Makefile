@@ -23,6 +23,9 @@ vuln: ## look for known vulnerabilities in what the module calls (needs the inte
 fmt: ## format the code
 	$(GOLANGCI) fmt
 
+generate: ## write the documentation of the API anew: OpenAPI, EVENTS.md, TypeScript types
+	go generate ./chat
+
 bench: ## compare deliveries, round trips and memory with a plain WebSocket loop (Linux, 2 cores)
 	go run ./chat/internal/bench
 
@@ -49,4 +52,4 @@ proof: ## run the long proofs: kills, cuts, leaks
 
 verify: ## everything that CI runs
 	.ci/run
-.PHONY: help test race lint vuln fmt bench microbench fuzz interop services-up examples proof verify
+.PHONY: help test race lint vuln fmt generate bench microbench fuzz interop services-up examples proof verify
