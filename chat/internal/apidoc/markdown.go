@@ -2,12 +2,11 @@ package apidoc
 
 import (
 	"bytes"
+	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
 	"text/template"
-
-	_ "embed"
 )
 
 //go:embed events.md.tmpl

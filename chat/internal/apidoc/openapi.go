@@ -241,7 +241,8 @@ func (b *builder) components() object {
 	return object{
 		{"schemas", schemas},
 		{"parameters", object{{"IdempotencyKey", object{
-			{"name", "Idempotency-Key"}, {"in", "header"},
+			{"name", "Idempotency-Key"},
+			{"in", "header"},
 			{"description", "Stands for `client_id`, which it must not contradict."},
 			{"schema", object{{"type", "string"}}},
 		}}}},
@@ -255,15 +256,20 @@ func (b *builder) components() object {
 		})},
 		{"securitySchemes", object{
 			{"token", object{
-				{"type", "http"}, {"scheme", "bearer"},
+				{"type", "http"},
+				{"scheme", "bearer"},
 				{"description", "A token that the app has given out, where the app has set chat.WithTokenAuth."},
 			}},
 			{"session", object{
-				{"type", "apiKey"}, {"in", "cookie"}, {"name", "session"},
+				{"type", "apiKey"},
+				{"in", "cookie"},
+				{"name", "session"},
 				{"description", "The app's own login, under whatever name it has, where the app has set chat.WithAuth."},
 			}},
 			{"guest", object{
-				{"type", "apiKey"}, {"in", "cookie"}, {"name", "echochat_guest"},
+				{"type", "apiKey"},
+				{"in", "cookie"},
+				{"name", "echochat_guest"},
 				{"description", "A guest, where the app has set chat.WithGuests. Who has no such cookie gets one with the answer."},
 			}},
 		}},
