@@ -40,7 +40,7 @@ const encode = ({ type, nsp, id, data }) => {
   }
   if (nsp !== "/") head += nsp + ",";
   if (id !== undefined) head += id;
-  if (data !== undefined) head += JSON.stringify(data);
+  if (data != null) head += JSON.stringify(data);
   return [head, ...found];
 };
 

@@ -120,7 +120,7 @@ class Socket extends Emitter {
     this.id = undefined;
     this.emitReserved("disconnect", reason, details);
     // No answer can come any more, except to what was never sent.
-    for (const [id, ack] of this.acks) {
+    for (const [id, ack] of [...this.acks]) { // a callback may emit again
       if (this.sendBuffer.some((packet) => packet.id === id)) continue;
       this.acks.delete(id);
       if (ack.withError) call(ack, this, [new Error("socket has been disconnected")]);
@@ -135,12 +135,13 @@ class Socket extends Emitter {
     if (this.#pid && typeof last === "string") this.#offset = last;
   }
 
+  // #answer makes the function that acknowledges an event: once, and on the connection that the event came on. On another the
+  // id may be that of another event, and before the answer to CONNECT the server would close the connection.
   #answer(id) {
-    let sent = false;
+    let { engine } = this.io;
     return (...args) => {
-      if (sent) return;
-      sent = true;
-      this.#packet(ACK, args, id);
+      if (engine === this.io.engine && this.connected) this.#packet(ACK, args, id);
+      engine = null;
     };
   }
 

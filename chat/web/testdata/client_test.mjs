@@ -377,3 +377,43 @@ test("a disconnect during the upgrade lets what was emitted out first", async (t
   await until("all sent", () => ws.closed);
   assert.deepEqual(ws.sent, ["2probe", "5", '42["a"]', "41"]);
 });
+
+test("an acknowledgement is not sent over another connection than its event came on", async (t) => {
+  const { socket, ws, WebSocket } = await connect(t, { reconnectionDelay: 1, reconnectionDelayMax: 1 });
+  const acks = [];
+  socket.on("question", (ack) => acks.push(ack));
+  ws.say('420["question"]', '421["question"]', '422["question"]');
+  acks[0]("in time");
+  ws.lose();
+  acks[1]("without a connection");
+  await until("second connection", () => WebSocket.instances[1]?.readyState === 1);
+  const [, again] = WebSocket.instances;
+  acks[2]("before the answer to CONNECT");
+  again.say(handshake(), '40{"sid":"other"}', '420["question"]');
+  acks[1]("to nobody who asked");
+  acks[3]("in time");
+  await until("acknowledgement", () => again.sent.length > 1);
+  assert.deepEqual([ws.sent.at(-1), ...again.sent], ['430["in time"]', "40", '430["in time"]']);
+});
+
+test("an application that asks again when it has no answer does so once per disconnection", async (t) => {
+  const { socket, ws } = await connect(t);
+  const errors = [];
+  const ask = () => socket.volatile.timeout(20).emit("question", (err) => {
+    errors.push(err.message);
+    if (errors.length < 1000) ask();
+  });
+  ask();
+  ws.lose();
+  assert.deepEqual(errors, ["socket has been disconnected"]);
+  await until("the time is over", () => errors.length === 2);
+  assert.equal(errors[1], "operation has timed out");
+  errors.length = 1000;
+});
+
+test("no auth, in whatever way, is no payload", async (t) => {
+  for (const auth of [undefined, null, (send) => send(), (send) => send(null)]) {
+    const { ws } = await connect(t, { auth });
+    assert.deepEqual(ws.sent, ["40"]);
+  }
+});
