@@ -70,6 +70,7 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 	})
 	c.listen()
 	st.OnCommit(c.deliver)
+	st.OnChange(c.deliverChange)
 	return c, nil
 }
 
@@ -155,6 +156,7 @@ func (c *Chat) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("chat: shut down: %w", ctx.Err()))
 	}
 	c.store.OnCommit(func([]store.Message) {})
+	c.store.OnChange(func(store.Change) {})
 	return err
 }
 
@@ -178,6 +180,7 @@ func (c *Chat) deliver(rows []store.Message) {
 	for _, row := range rows {
 		m := messageOf(row)
 		c.emit(Event{Type: EventMessageNew, RoomID: m.RoomID, Seq: m.Seq, CreatedAt: m.CreatedAt, User: m.User, Message: &m}, c.server.To(roomKey(m.RoomID)))
+		c.notifyMentioned(m, m.MentionedUserIDs)
 	}
 }
 
@@ -208,6 +211,8 @@ func (c *Chat) storeError(op string, err error) *Error {
 		e = NewError(CodeConflict, "There is a room with that id already.")
 	case errors.Is(err, store.ErrIDConflict):
 		e = NewError(CodeIDConflict, "This client_id belongs to another message.")
+	case errors.Is(err, store.ErrTooMany):
+		e = NewError(CodeConflict, "There are too many already.")
 	case errors.Is(err, store.ErrInvalidArgument):
 		e = NewError(CodeInvalidArgument, "The request has a value that cannot be stored.")
 	case errors.Is(err, store.ErrStorageFull):

@@ -18,6 +18,7 @@ import (
 	"github.com/echochat/echochat/chat"
 	"github.com/echochat/echochat/chat/chattest"
 	"github.com/echochat/echochat/store"
+	"github.com/echochat/echochat/store/storetest"
 )
 
 // app is an Echo app with a chat in it.
@@ -63,6 +64,24 @@ func serve(t testing.TB, router func(*echo.Echo, *chat.Chat) chat.Router, opts .
 	a.store, err = store.Open(a.path, store.WithLogger(quiet))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.store.Close()) })
+	return a.serve(t, router, opts...)
+}
+
+// everywhere runs a story on each database, as parallel subtests. The rooms are open.
+func everywhere(t *testing.T, story func(t *testing.T, a *app, d storetest.Database), opts ...chat.Option) {
+	t.Helper()
+	storetest.Run(t, func(t *testing.T, d storetest.Database) {
+		a := &app{store: d.Store(t)}
+		opts := append([]chat.Option{chat.WithTokenAuth(byName), chat.WithOpenRooms()}, opts...)
+		story(t, a.serve(t, func(e *echo.Echo, _ *chat.Chat) chat.Router { return e }, opts...), d)
+	})
+}
+
+// serve serves a chat on the app's store.
+func (a *app) serve(t testing.TB, router func(*echo.Echo, *chat.Chat) chat.Router, opts ...chat.Option) *app {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	var err error
 	a.chat, err = chat.New(a.store, append([]chat.Option{chat.WithLogger(quiet), chat.WithPresenceGrace(0)}, opts...)...)
 	require.NoError(t, err)
 	e := echo.New()

@@ -21,6 +21,7 @@ type Page struct {
 // them it is the latest page.
 type HistoryQuery struct {
 	RoomID string         `json:"room_id"`
+	Thread string         `json:"thread,omitempty"` // a message: only replies to it
 	Before store.Position `json:"before,omitzero"`  // the messages just before this one
 	After  store.Position `json:"after,omitzero"`   // the messages just after this one
 	Around store.Position `json:"around,omitzero"`  // half a page up to and with this one, and half a page after it
@@ -44,22 +45,23 @@ func (a *Actor) History(ctx context.Context, q HistoryQuery) (Page, error) {
 	return call[Page](ctx, a, EventRoomHistory, q)
 }
 
-func (c *Chat) readHistory(ctx context.Context, _ *request, in *HistoryQuery) (Page, error) {
+func (c *Chat) readHistory(ctx context.Context, r *request, in *HistoryQuery) (Page, error) {
 	q, err := in.query()
 	if err != nil {
 		return Page{}, err
 	}
-	return c.page(ctx, q)
+	return c.page(ctx, r, q)
 }
 
-func (c *Chat) page(ctx context.Context, q store.HistoryQuery) (Page, error) {
+// page reads a page of messages for the caller.
+func (c *Chat) page(ctx context.Context, r *request, q store.HistoryQuery) (Page, error) {
 	p, err := c.store.History(ctx, q)
 	if err != nil {
 		return Page{}, c.storeError("read history", err)
 	}
-	out := Page{Messages: make([]Message, len(p.Messages)), HasMoreBefore: p.HasMoreBefore, HasMoreAfter: p.HasMoreAfter}
-	for i, m := range p.Messages {
-		out.Messages[i] = messageOf(m)
+	out := Page{HasMoreBefore: p.HasMoreBefore, HasMoreAfter: p.HasMoreAfter}
+	if out.Messages, err = c.messagesFor(ctx, r, p.Messages); err != nil {
+		return Page{}, err
 	}
 	if n := len(out.Messages); n > 0 {
 		switch forward := !q.After.IsZero(); {
@@ -70,6 +72,20 @@ func (c *Chat) page(ctx context.Context, q store.HistoryQuery) (Page, error) {
 		}
 	}
 	return out, nil
+}
+
+// messagesFor are messages with the caller's own reactions to them.
+func (c *Chat) messagesFor(ctx context.Context, r *request, rows []store.Message) ([]Message, error) {
+	own, err := c.store.OwnReactions(ctx, r.user.ID, rows)
+	if err != nil {
+		return nil, c.storeError("read reactions", err)
+	}
+	messages := make([]Message, len(rows))
+	for i, row := range rows {
+		messages[i] = messageOf(row)
+		messages[i].OwnReactions = own[row.ID]
+	}
+	return messages, nil
 }
 
 // A cursor is a position and the direction to read in. A bare position counts as "before", as in Slack's API.
@@ -90,7 +106,7 @@ func (a HistoryQuery) query() (store.HistoryQuery, error) {
 		return store.HistoryQuery{}, err
 	}
 	q := store.HistoryQuery{
-		RoomID: a.RoomID, Before: a.Before, After: a.After, Around: a.Around, Limit: a.Limit, MaxBytes: pageBytes,
+		RoomID: a.RoomID, Thread: a.Thread, Before: a.Before, After: a.After, Around: a.Around, Limit: a.Limit, MaxBytes: pageBytes,
 	}
 	given := 0
 	for _, p := range []store.Position{q.Before, q.After, q.Around} {

@@ -79,7 +79,7 @@ func (c *Chat) joinRoom(ctx context.Context, r *request, in *JoinRoom) (JoinedRo
 	if in.After != nil && !resync {
 		q.After = store.AtSeq(*in.After)
 	}
-	page, err := c.page(ctx, q)
+	page, err := c.page(ctx, r, q)
 	if err != nil {
 		return JoinedRoom{}, err
 	}

@@ -27,12 +27,29 @@ type Message struct {
 	Attachments []Attachment      `json:"attachments,omitempty"`
 	Metadata    json.RawMessage   `json:"metadata,omitempty"`
 	CreatedAt   time.Time         `json:"created_at"`
+
+	QuotedMessageID  string   `json:"quoted_message_id,omitempty"`
+	MentionedUserIDs []string `json:"mentioned_user_ids,omitempty"` // members of the room who are named in it
+
+	ReplyCount     int64                `json:"reply_count,omitempty"`     // replies to it that are not deleted
+	ReactionCounts store.ReactionCounts `json:"reaction_counts,omitempty"` // how many users have reacted, by emoji
+	OwnReactions   []string             `json:"own_reactions,omitempty"`   // of whoever asks for a page of messages or for one; absent elsewhere
+	PinnedAt       time.Time            `json:"pinned_at,omitzero"`        // absent: it is not pinned
+	PinnedBy       string               `json:"pinned_by,omitempty"`       // the id of the user who has pinned it
+	EditedAt       time.Time            `json:"edited_at,omitzero"`        // absent: it never was
+	DeletedAt      time.Time            `json:"deleted_at,omitzero"`       // of a message of type deleted, which says nothing any more
+	DeletedBy      string               `json:"deleted_by,omitempty"`      // the id of the user who has deleted it
 }
 
 func messageOf(m store.Message) Message {
 	out := Message{
 		ID: m.ID, RoomID: m.RoomID, Seq: m.Seq, ClientID: m.ClientID, Type: m.Type, Text: m.Text,
 		ParentID: m.ParentID, Metadata: json.RawMessage(m.Metadata), CreatedAt: m.CreatedAt.Time(),
+		QuotedMessageID: m.QuotedID, MentionedUserIDs: m.Mentions, ReplyCount: m.ReplyCount, ReactionCounts: m.Reactions,
+		PinnedAt: m.PinnedAt.Time(), PinnedBy: m.PinnedBy, EditedAt: m.EditedAt.Time(), DeletedAt: m.DeletedAt.Time(), DeletedBy: m.DeletedBy,
+	}
+	if m.DeletedAt != 0 {
+		out.Type = store.MessageTombstone
 	}
 	if out.ClientID == out.ID { // the store's stand-in for none
 		out.ClientID = ""
@@ -65,6 +82,7 @@ const (
 	maxMessageID     = 64
 	maxAttachments   = 10
 	maxMetadataBytes = 32 << 10
+	maxMentions      = 50 // given, and as many in the text
 )
 
 // NewMessage is a message to be sent.
@@ -75,6 +93,12 @@ type NewMessage struct {
 	ParentID    string          `json:"parent_id,omitempty"`   // the message it replies to; defaults to none
 	Attachments []Attachment    `json:"attachments,omitempty"` // at most 10
 	Metadata    json.RawMessage `json:"metadata,omitempty"`    // the app's own, a JSON object of at most 32 KiB; defaults to none
+
+	QuotedMessageID string `json:"quoted_message_id,omitempty"` // a message of the same room; defaults to none
+
+	// MentionedUserIDs are users who are named in the text, besides those whose id follows an @ there. Only members of the room
+	// count. At most 50.
+	MentionedUserIDs []string `json:"mentioned_user_ids,omitempty"`
 }
 
 // MessageResult is the answer of operations that return a message.
@@ -88,6 +112,25 @@ func (c *Chat) messageOperations() []*operation {
 			name: EventMessageSend, event: true, route: "POST /rooms/:room_id/messages", status: 201, action: ActionMessageSend, outlives: true,
 			errors: []Code{CodeMessageNotFound, CodeMessageTooLarge, CodeMessageRejected, CodeDuplicate, CodeSlowMode, CodeIDConflict},
 			doc:    "Sends a message to a room.",
+		}),
+		define(c.readMessage, spec{
+			name: "message.get", route: "GET /messages/:message_id", action: ActionMessageRead,
+			doc: "Returns a message.",
+		}),
+		define(c.readReplies, spec{
+			name: "message.replies", route: "GET /messages/:message_id/replies", action: ActionMessageRead,
+			doc: "Returns a page of the replies to a message.",
+		}),
+		define(c.updateMessage, spec{
+			name: EventMessageUpdate, event: true, route: "PATCH /messages/:message_id", outlives: true,
+			action: ActionMessageUpdate, others: ActionMessageUpdateAny,
+			errors: []Code{CodeMessageTooLarge, CodeMessageRejected},
+			doc:    "Changes what a message says; what is absent stays as it is.",
+		}),
+		define(c.deleteMessage, spec{
+			name: EventMessageDelete, event: true, route: "DELETE /messages/:message_id", outlives: true,
+			action: ActionMessageDelete, others: ActionMessageDeleteAny,
+			doc: "Empties a message, which keeps its place in the room.",
 		}),
 	}
 }
@@ -126,7 +169,7 @@ func (c *Chat) send(ctx context.Context, r *request, n NewMessage) (m Message, s
 	}
 	d := store.Draft{
 		RoomID: n.RoomID, Sender: r.user.row(), ClientID: n.ClientID, Text: n.Text, ParentID: n.ParentID,
-		Metadata: store.RawJSON(n.Metadata), System: r.system, Outsider: r.access.Member == nil,
+		QuotedID: n.QuotedMessageID, Mentions: n.mentions(), Metadata: store.RawJSON(n.Metadata), System: r.system, Outsider: r.access.Member == nil,
 	}
 	if len(n.Attachments) > 0 {
 		if d.Attachments, err = json.Marshal(n.Attachments); err != nil {
@@ -183,6 +226,10 @@ func (c *Chat) checkSend(a *NewMessage) error {
 		return invalid("client_id", "must be at most 128 bytes of printable characters")
 	case len(a.ParentID) > maxMessageID || !printable(a.ParentID):
 		return invalid("parent_id", "is not a message id")
+	case len(a.QuotedMessageID) > maxMessageID || !printable(a.QuotedMessageID):
+		return invalid("quoted_message_id", "is not a message id")
+	case len(a.MentionedUserIDs) > maxMentions:
+		return invalid("mentioned_user_ids", "has more than 50 entries")
 	}
 	if none(a.Metadata) {
 		a.Metadata = nil

@@ -18,6 +18,8 @@ func (c *Chat) table() []*operation {
 		c.memberOperations(),
 		c.invitationOperations(),
 		c.messageOperations(),
+		c.reactionOperations(),
+		c.pinOperations(),
 		c.historyOperations(),
 		c.searchOperations(),
 		c.sanctionOperations(),

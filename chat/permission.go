@@ -56,8 +56,17 @@ const (
 	ActionInvitationAnswer Action = "invitation.answer" // accept or decline an invitation
 
 	ActionMessageSend    Action = "message.send"    // say something
+	ActionMessageRead    Action = "message.read"    // read a message, or replies to it
 	ActionMessageReaders Action = "message.readers" // see who has read a message
 	ActionMessageTyping  Action = "message.typing"  // be shown as typing
+
+	ActionMessageUpdate    Action = "message.update.own" // change what one has said
+	ActionMessageUpdateAny Action = "message.update.any" // change what somebody else has said
+	ActionMessageDelete    Action = "message.delete.own" // take back what one has said
+	ActionMessageDeleteAny Action = "message.delete.any" // take back what somebody else has said
+	ActionMessagePin       Action = "message.pin"        // pin a message, or take the pin off
+	ActionReactionAdd      Action = "reaction.add"       // react to a message
+	ActionReactionRemove   Action = "reaction.remove"    // take one's reaction back
 )
 
 // standing is what somebody is in a room, each one more than the one before.
@@ -133,7 +142,16 @@ func permissions() map[Action]rule {
 
 		ActionMessageSend:    {public: member, private: member, channel: moderator, direct: member, speaks: true},
 		ActionMessageReaders: {public: reader, private: reader, channel: moderator, direct: reader, message: true},
+		ActionMessageRead:    {public: reader, private: reader, channel: reader, direct: reader, message: true, deleted: true},
 		ActionMessageTyping:  {public: member, private: member, channel: moderator, direct: member, speaks: true, personal: true},
+
+		ActionMessageUpdate:    {public: member, private: member, channel: moderator, direct: member, message: true, speaks: true},
+		ActionMessageUpdateAny: {public: nobody, private: nobody, channel: nobody, direct: nobody, message: true},
+		ActionMessageDelete:    {public: reader, private: reader, channel: reader, direct: reader, message: true, deleted: true},
+		ActionMessageDeleteAny: {public: moderator, private: moderator, channel: moderator, direct: admin, message: true, deleted: true},
+		ActionMessagePin:       {public: moderator, private: moderator, channel: moderator, direct: member, message: true},
+		ActionReactionAdd:      {public: member, private: member, channel: reader, direct: member, message: true, speaks: true, personal: true},
+		ActionReactionRemove:   {public: reader, private: reader, channel: reader, direct: reader, message: true, personal: true},
 	}
 }
 

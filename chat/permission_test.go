@@ -52,6 +52,8 @@ func expectations() map[string]expectation {
 		rule  = expectation{public: "uaaffafbfkkk", private: "unaffnfnfkkk", channel: "uaaffafbfkkk"} // what the owner says
 		ask   = expectation{public: "uaafkakbkkkk", private: "unaffnfnkkkk", channel: "uaaffafbkkkk"} // others to come
 
+		onMessage = expectation{public: "unnkknknkkkk", private: "unnkknknkkkk", channel: "unnkknknkkkk", tombstone: "unnkknknkkkk"}
+
 		admins = expectation{anywhere: "ufffffffffkk"}
 	)
 	with := func(e expectation, arg object) expectation { e.arg = arg; return e }
@@ -111,6 +113,20 @@ func expectations() map[string]expectation {
 		"user.ban":      with(admins, object{"user_id": "frank"}),
 		"user.unban":    with(admins, object{"user_id": "frank"}),
 		"user.bans":     admins,
+
+		"message.get":     onMessage,
+		"message.replies": onMessage,
+		"message.update": {
+			public: "unnffnfnfkfk", private: "unnffnfnfkfk", channel: "unnffnfnfkfk", own: "unnfknmnkkkk", arg: object{"text": "new"},
+		},
+		"message.delete": {
+			public: "unnffnfnkkkk", private: "unnffnfnkkkk", channel: "unnffnfnkkkk", own: "unnkknknkkkk", tombstone: "unnffnfnkkkk",
+		},
+		"message.pin":     {public: "unnffnfnkkkk", private: "unnffnfnkkkk", channel: "unnffnfnkkkk"},
+		"message.unpin":   {public: "unnffnfnkkkk", private: "unnffnfnkkkk", channel: "unnffnfnkkkk"},
+		"reaction.add":    {public: "unnfknmnkkkf", private: "unnfknmnkkkf", channel: "unnkknmnkkkf", arg: object{"emoji": "👍"}},
+		"reaction.remove": {public: "unnkknknkkkf", private: "unnkknknkkkf", channel: "unnkknknkkkf", arg: object{"emoji": "👍"}},
+		"room.pins":       read,
 
 		"message.readers": {public: "unnkknknkkkk", private: "unnkknknkkkk", channel: "unnffnfnkkkk"},
 	}

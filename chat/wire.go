@@ -11,6 +11,11 @@ import (
 //
 // A page of messages may have fewer than limit where they are long; has_more_before and has_more_after tell.
 //
+// A message comes before the changes of it, and those of one message in the order in which they were made. With several
+// processes a change made in one may overtake the message, or a change from another: each carries the whole message, so a client that
+// knows a message already keeps what it has when message.new of it arrives, and of two versions the one with the later edited_at or
+// deleted_at.
+//
 // Field names are snake_case, times RFC 3339 in UTC, ids strings. A position is a seq or a message id.
 
 // Events from a client that the package itself names. The table of operations has them all.
@@ -21,12 +26,22 @@ const (
 	EventRoomRead    = "room.read"
 	EventPresenceSet = "presence.set"
 	EventMessageSend = "message.send"
+
+	EventMessageUpdate  = "message.update"
+	EventMessageDelete  = "message.delete"
+	EventReactionAdd    = "reaction.add"
+	EventReactionRemove = "reaction.remove"
 )
 
 // Events from the server. Each carries one Event. The comments list its fields besides type and created_at, those that may be
 // absent with a question mark; the page of events and the TypeScript types are made of them.
 const (
 	EventMessageNew      = "message.new"                // room_id, seq, user?, message; to everyone in the room, the sender's sockets too
+	EventMessageUpdated  = "message.updated"            // room_id, seq, user?, message; the user has edited, pinned or unpinned it
+	EventMessageDeleted  = "message.deleted"            // room_id, seq, user?, message; the user has emptied it
+	EventReactionNew     = "reaction.new"               // room_id, seq, user, message, reaction; the user has reacted to the message
+	EventReactionDeleted = "reaction.deleted"           // room_id, seq, user, message, reaction; the user has taken the reaction back
+	EventMentioned       = "notification.message_new"   // room_id, seq, user?, message; it names whoever gets this, on connections that are not in the room
 	EventMessageRead     = "message.read"               // room_id, seq, user; the user has read up to there: to everyone in rooms of at most 100 members, and to the user
 	EventMemberAdded     = "member.added"               // room_id, user, member; somebody became a member of the room
 	EventMemberRemoved   = "member.removed"             // room_id, user; a membership ended, also told to the user it belonged to
@@ -64,6 +79,7 @@ type Event struct {
 	Invitation *Invitation `json:"invitation,omitempty"`
 	ExpiresAt  time.Time   `json:"expires_at,omitzero"` // of the sign-in
 	Sanction   *Sanction   `json:"sanction,omitempty"`
+	Reaction   *Reaction   `json:"reaction,omitempty"`
 }
 
 // Status is a user's presence.

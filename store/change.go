@@ -55,7 +55,7 @@ type edition struct {
 
 // edit carries an edition out and hands the change over to OnChange. The turn, held from before the transaction until then, keeps the
 // changes of a message in the order of their commits.
-func (s *Store) edit(ctx context.Context, e edition) (m Message, changed bool, err error) {
+func (s *Store) edit(ctx context.Context, e *edition) (m Message, changed bool, err error) {
 	if err := s.beginEdit(); err != nil {
 		return Message{}, false, wrap(e.op, err)
 	}

@@ -48,7 +48,7 @@ func (s *Store) EditMessage(ctx context.Context, e Edit, audit ...Audit) (m Mess
 		return Message{}, false, wrap(op, err)
 	}
 	at := now()
-	ed := edition{op: op, change: Change{Kind: MessageEdited, Message: Message{ID: e.MessageID}, By: e.By}, audit: audit}
+	ed := &edition{op: op, change: Change{Kind: MessageEdited, Message: Message{ID: e.MessageID}, By: e.By}, audit: audit}
 	ed.apply = func(tx *gorm.DB, m *Message, attempt int) (bool, error) {
 		if m.DeletedAt != 0 {
 			return false, ErrMessageNotFound
@@ -69,6 +69,7 @@ func (s *Store) EditMessage(ctx context.Context, e Edit, audit ...Audit) (m Mess
 			if err := insertMentions(tx, m); err != nil {
 				return false, err
 			}
+			ed.change.Mentioned = slices.DeleteFunc(slices.Clone(m.Mentions), func(id string) bool { return slices.Contains(old.Mentions, id) })
 		}
 		if err := s.reindex(tx, old, m.Text); err != nil {
 			return false, err
@@ -109,7 +110,7 @@ func saysTheSame(x, y Message) bool {
 // Errors: [ErrMessageNotFound], [ErrUnavailable], [ErrClosed].
 func (s *Store) DeleteMessage(ctx context.Context, id string, by User, audit ...Audit) (m Message, changed bool, err error) {
 	at := now()
-	return s.edit(ctx, edition{
+	return s.edit(ctx, &edition{
 		op:       "delete message",
 		change:   Change{Kind: MessageDeleted, Message: Message{ID: id}, By: by},
 		lockRoom: true, // two messages' rows are changed

@@ -16,6 +16,9 @@ const (
 	MessageRegular MessageType = "regular" // Somebody's message.
 	MessageReply   MessageType = "reply"   // Somebody's message with a ParentID.
 	MessageSystem  MessageType = "system"  // Appended with Draft.System.
+
+	// MessageTombstone is how package chat shows a deleted message of any type. It is not stored.
+	MessageTombstone MessageType = "deleted"
 )
 
 // Message is a stored message. It never changes its ID, RoomID, Seq, SenderID, ClientID, ParentID or CreatedAt.

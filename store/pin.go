@@ -18,7 +18,7 @@ const maxPins = 50
 // Errors: [ErrMessageNotFound], also for a deleted one, [ErrTooMany], [ErrUnavailable], [ErrClosed].
 func (s *Store) PinMessage(ctx context.Context, id string, by User, audit ...Audit) (m Message, pinned bool, err error) {
 	at := now()
-	return s.edit(ctx, edition{
+	return s.edit(ctx, &edition{
 		op:       "pin message",
 		change:   Change{Kind: MessagePinned, Message: Message{ID: id}, By: by},
 		lockRoom: true, // nobody else pins one meanwhile
@@ -47,7 +47,7 @@ func (s *Store) PinMessage(ctx context.Context, id string, by User, audit ...Aud
 //
 // Errors: [ErrMessageNotFound], [ErrUnavailable], [ErrClosed].
 func (s *Store) UnpinMessage(ctx context.Context, id string, by User, audit ...Audit) (m Message, unpinned bool, err error) {
-	return s.edit(ctx, edition{
+	return s.edit(ctx, &edition{
 		op:     "unpin message",
 		change: Change{Kind: MessageUnpinned, Message: Message{ID: id}, By: by},
 		audit:  audit,

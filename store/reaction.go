@@ -51,7 +51,7 @@ func (s *Store) react(ctx context.Context, kind ChangeKind, messageID string, by
 	if err := errors.Join(checkID("user id", by.ID), checkEmoji(emoji)); err != nil {
 		return Message{}, false, wrap(op, err)
 	}
-	return s.edit(ctx, edition{
+	return s.edit(ctx, &edition{
 		op:     op,
 		change: Change{Kind: kind, Message: Message{ID: messageID}, By: by, Emoji: emoji},
 		apply: func(tx *gorm.DB, m *Message, attempt int) (bool, error) {

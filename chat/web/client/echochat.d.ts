@@ -5,6 +5,16 @@
 export interface ServerToClientEvents {
   /** To everyone in the room, the sender's sockets too. */
   "message.new": (event: MessageNewEvent) => void;
+  /** The user has edited, pinned or unpinned it. */
+  "message.updated": (event: MessageUpdatedEvent) => void;
+  /** The user has emptied it. */
+  "message.deleted": (event: MessageDeletedEvent) => void;
+  /** The user has reacted to the message. */
+  "reaction.new": (event: ReactionNewEvent) => void;
+  /** The user has taken the reaction back. */
+  "reaction.deleted": (event: ReactionDeletedEvent) => void;
+  /** It names whoever gets this, on connections that are not in the room. */
+  "notification.message_new": (event: NotificationMessageNewEvent) => void;
   /** The user has read up to there: to everyone in rooms of at most 100 members, and to the user. */
   "message.read": (event: MessageReadEvent) => void;
   /** Somebody became a member of the room. */
@@ -91,6 +101,20 @@ export interface ClientToServerEvents {
   "invitation.decline": (argument: RoomRef, ack?: (answer: Answer) => void) => void;
   /** Sends a message to a room. */
   "message.send": (argument: NewMessage, ack: (answer: Answer<MessageResult>) => void) => void;
+  /** Changes what a message says; what is absent stays as it is. */
+  "message.update": (argument: MessageChange, ack: (answer: Answer<MessageResult>) => void) => void;
+  /** Empties a message, which keeps its place in the room. */
+  "message.delete": (argument: MessageRef, ack: (answer: Answer<MessageResult>) => void) => void;
+  /** Reacts to a message with an emoji. */
+  "reaction.add": (argument: ReactionRef, ack: (answer: Answer<MessageResult>) => void) => void;
+  /** Takes a reaction back. */
+  "reaction.remove": (argument: ReactionRef, ack: (answer: Answer<MessageResult>) => void) => void;
+  /** Pins a message to its room. */
+  "message.pin": (argument: MessageRef, ack: (answer: Answer<MessageResult>) => void) => void;
+  /** Takes a message's pin off. */
+  "message.unpin": (argument: MessageRef, ack: (answer: Answer<MessageResult>) => void) => void;
+  /** Lists the pinned messages of a room. */
+  "room.pins": (argument: RoomRef, ack: (answer: Answer<PinList>) => void) => void;
   /** Returns a page of a room's messages. */
   "room.history": (argument: HistoryQuery, ack: (answer: Answer<Page>) => void) => void;
   /** Finds messages by their words and their sender, the newest first, in a room or in all rooms of the caller. */
@@ -134,6 +158,11 @@ export interface ClientToServerEvents {
 /** Any event of the server: `type` tells which. */
 export type ServerEvent =
   | MessageNewEvent
+  | MessageUpdatedEvent
+  | MessageDeletedEvent
+  | ReactionNewEvent
+  | ReactionDeletedEvent
+  | NotificationMessageNewEvent
   | MessageReadEvent
   | MemberAddedEvent
   | MemberRemovedEvent
@@ -159,6 +188,68 @@ export type Answer<T = object> = ({ status: "ok" } & T) | { status: "error"; err
 /** To everyone in the room, the sender's sockets too. */
 export interface MessageNewEvent {
   type: "message.new";
+  created_at: string;
+  room_id: string;
+  /** Message events: the position in the room. */
+  seq: number;
+  /** Whom the event is about. */
+  user?: User;
+  message: Message;
+}
+
+/** The user has edited, pinned or unpinned it. */
+export interface MessageUpdatedEvent {
+  type: "message.updated";
+  created_at: string;
+  room_id: string;
+  /** Message events: the position in the room. */
+  seq: number;
+  /** Whom the event is about. */
+  user?: User;
+  message: Message;
+}
+
+/** The user has emptied it. */
+export interface MessageDeletedEvent {
+  type: "message.deleted";
+  created_at: string;
+  room_id: string;
+  /** Message events: the position in the room. */
+  seq: number;
+  /** Whom the event is about. */
+  user?: User;
+  message: Message;
+}
+
+/** The user has reacted to the message. */
+export interface ReactionNewEvent {
+  type: "reaction.new";
+  created_at: string;
+  room_id: string;
+  /** Message events: the position in the room. */
+  seq: number;
+  /** Whom the event is about. */
+  user: User;
+  message: Message;
+  reaction: Reaction;
+}
+
+/** The user has taken the reaction back. */
+export interface ReactionDeletedEvent {
+  type: "reaction.deleted";
+  created_at: string;
+  room_id: string;
+  /** Message events: the position in the room. */
+  seq: number;
+  /** Whom the event is about. */
+  user: User;
+  message: Message;
+  reaction: Reaction;
+}
+
+/** It names whoever gets this, on connections that are not in the room. */
+export interface NotificationMessageNewEvent {
+  type: "notification.message_new";
   created_at: string;
   room_id: string;
   /** Message events: the position in the room. */
@@ -553,6 +644,25 @@ export interface Message {
   attachments?: Attachment[];
   metadata?: Record<string, unknown>;
   created_at: string;
+  quoted_message_id?: string;
+  /** Members of the room who are named in it. */
+  mentioned_user_ids?: string[];
+  /** Replies to it that are not deleted. */
+  reply_count?: number;
+  /** How many users have reacted, by emoji. */
+  reaction_counts?: Record<string, number>;
+  /** Of whoever asks for a page of messages or for one; absent elsewhere. */
+  own_reactions?: string[];
+  /** Absent: it is not pinned. */
+  pinned_at?: string;
+  /** The id of the user who has pinned it. */
+  pinned_by?: string;
+  /** Absent: it never was. */
+  edited_at?: string;
+  /** Of a message of type deleted, which says nothing any more. */
+  deleted_at?: string;
+  /** The id of the user who has deleted it. */
+  deleted_by?: string;
 }
 
 /**
@@ -560,8 +670,9 @@ export interface Message {
  * - `regular`: Somebody's message.
  * - `reply`: Somebody's message with a `parent_id`.
  * - `system`: Appended with Draft.System.
+ * - `deleted`: `deleted` is how package chat shows a deleted message of any type. It is not stored.
  */
-export type MessageType = "regular" | "reply" | "system";
+export type MessageType = "regular" | "reply" | "system" | "deleted";
 
 /** Is a link that belongs to a message. The chat neither fetches nor checks what is behind it. */
 export interface Attachment {
@@ -733,6 +844,10 @@ export interface NewMessage {
   attachments?: Attachment[];
   /** The app's own, a JSON object of at most 32 KiB; defaults to none. */
   metadata?: Record<string, unknown>;
+  /** A message of the same room; defaults to none. */
+  quoted_message_id?: string;
+  /** `mentioned_user_ids` are users who are named in the text, besides those whose id follows an @ there. Only members of the room count. At most 50. */
+  mentioned_user_ids?: string[];
 }
 
 /** Is the answer of operations that return a message. */
@@ -740,9 +855,41 @@ export interface MessageResult {
   message: Message;
 }
 
+/** Is a new version of a message. What is absent stays as it is. */
+export interface MessageChange {
+  message_id: string;
+  /** Names other users, too, see mentioned_user_ids. */
+  text?: string;
+  /** At most 10; an empty list for none. */
+  attachments?: Attachment[];
+  /** The app's own, a JSON object of at most 32 KiB; empty for none. */
+  metadata?: Record<string, unknown>;
+  /** `mentioned_user_ids` are those that a new text names besides those whose id follows an @ in it. At most 50. */
+  mentioned_user_ids?: string[];
+}
+
+/** Is an operation's message, where that is all that there is to say. */
+export interface MessageRef {
+  message_id: string;
+}
+
+/** Names a reaction of the caller's. */
+export interface ReactionRef {
+  message_id: string;
+  /** At most 64 bytes without spaces; a message may have 20 different ones. */
+  emoji: string;
+}
+
+/** Is the pinned messages of a room, the latest pin first; at most 50. */
+export interface PinList {
+  messages: Message[];
+}
+
 /** Selects a page of a room's messages. At most one of `before`, `after`, `around` and `cursor` may be given; with none of them it is the latest page. */
 export interface HistoryQuery {
   room_id: string;
+  /** A message: only replies to it. */
+  thread?: string;
   /** The messages just before this one. */
   before?: Position;
   /** The messages just after this one. */
@@ -998,4 +1145,10 @@ export interface Presence {
   status: Status;
   /** Of who is offline; absent where it is not known. */
   last_seen_at?: string;
+/** Is a user's presence. */
+export type Status = "online" | "offline";
+
+/** Is what a user has reacted to a message with. */
+export interface Reaction {
+  emoji: string;
 }
