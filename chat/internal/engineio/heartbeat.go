@@ -130,7 +130,6 @@ func (s *Session) resume() {
 		s.mu.Lock()
 		if s.beat.awaiting {
 			s.beat.due += now - max(started, s.beat.since)
-			s.beat.since = now
 		}
 		s.mu.Unlock()
 	}

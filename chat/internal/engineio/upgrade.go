@@ -69,7 +69,6 @@ func (w *wire) proceed(t packetType, content []byte) {
 		_ = w.Conn.SetReadDeadline(time.Time{})
 		s.polling.notify() // a GET that is still open ends with a noop
 		if !s.live {
-			s.polling.parting = false
 			w.finish(closeFrameFor(s.ended), endFlush)
 		} else if s.queue.len > 0 {
 			w.kick()
