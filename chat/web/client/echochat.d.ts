@@ -1145,8 +1145,7 @@ export interface Presence {
   status: Status;
   /** Of who is offline; absent where it is not known. */
   last_seen_at?: string;
-/** Is a user's presence. */
-export type Status = "online" | "offline";
+}
 
 /** Is what a user has reacted to a message with. */
 export interface Reaction {
