@@ -53,6 +53,16 @@
 // The app has its say in [WithAuthorizer], which narrows or widens the table room by room, [WithBefore], which refuses or
 // rewrites any operation, [WithFilter] for the texts of messages, and [Hooks] and [WithAfter], which hear what has happened.
 //
+// # Rooms and those in them
+//
+// [Actor.CreateRoom], [Actor.UpdateRoom] and [Actor.DeleteRoom] make, change and end rooms; [Actor.Direct] is the one room of two
+// users. [Actor.Invite], [Actor.AddMember], [Actor.SetRole] and [Actor.TransferRoom] say who is in it and as what. Somebody may
+// leave at any time: a room whose owner has left is kept by its moderators, until the app or an admin hands it to one of them.
+// [Actor.Rooms] lists one's own rooms with the last message and what is unread, [Actor.MarkRead] says what is not any more.
+//
+// [Actor.Mute] and [Actor.Ban] act in a room or everywhere, at once; [Actor.Flags] is what members have reported, and
+// [Actor.Audit] who has used which privilege.
+//
 // # Words
 //
 // A room, its members and its messages are the chat's and are stored. A server, namespace, socket and the rooms of

@@ -272,20 +272,22 @@ func merge(op chat.OperationInfo, arg object, sc scene) object {
 	return out
 }
 
+// withAdmin is byName, and Admin is one.
+func withAdmin(ctx context.Context, payload json.RawMessage) (chat.User, error) {
+	u, err := byName(ctx, payload)
+	u.Admin = u.ID == "admin"
+	return u, err
+}
+
 // newPermissionApp serves a chat in which Admin is one.
 func newPermissionApp(t *testing.T, opts ...chat.Option) *app {
 	t.Helper()
-	auth := func(ctx context.Context, payload json.RawMessage) (chat.User, error) {
-		u, err := byName(ctx, payload)
-		u.Admin = u.ID == "admin"
-		return u, err
-	}
 	unlimited := chat.Rate{N: -1}
 	limits := chat.RateLimits{Connection: unlimited, User: unlimited, Operations: map[string]chat.Rate{
 		"search": unlimited, "room.create": unlimited, "room.direct": unlimited,
 	}}
 	return serve(t, onEcho, append([]chat.Option{
-		chat.WithTokenAuth(auth), chat.WithRoomsPerSocket(1000), chat.WithRateLimits(limits),
+		chat.WithTokenAuth(withAdmin), chat.WithRoomsPerSocket(1000), chat.WithRateLimits(limits),
 	}, opts...)...)
 }
 
