@@ -27,6 +27,7 @@ type Chat struct {
 	typing   *typing
 	expiries *expiries[*socketio.Socket]
 	budgets  budgets
+	tutorial *tutorial // nil without its events
 	routes   routes
 
 	operations []*operation
@@ -181,6 +182,9 @@ func (c *Chat) deliver(rows []store.Message) {
 		m := messageOf(row)
 		c.emit(Event{Type: EventMessageNew, RoomID: m.RoomID, Seq: m.Seq, CreatedAt: m.CreatedAt, User: m.User, Message: &m}, c.server.To(roomKey(m.RoomID)))
 		c.notifyMentioned(m, m.MentionedUserIDs)
+		if c.tutorial != nil {
+			c.tutorial.deliver(m)
+		}
 	}
 }
 

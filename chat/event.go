@@ -22,6 +22,9 @@ func (c *Chat) listen() {
 			c.server.Handle(op.name, c.handler(op))
 		}
 	}
+	if c.cfg.tutorial {
+		c.listenTutorial()
+	}
 }
 
 // handler makes an operation an event: its one argument is decoded, what the operation returns is acknowledged, and what it

@@ -37,6 +37,7 @@ type config struct {
 	roomsPerSocket int
 	notices        []store.RoomType
 	rates          RateLimits
+	tutorial       bool
 	typingExpiry   time.Duration
 	presenceGrace  time.Duration
 	expiryNotice   time.Duration
