@@ -70,8 +70,9 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 		}
 	})
 	c.listen()
-	st.OnCommit(c.deliver)
 	st.OnChange(c.deliverChange)
+	st.OnAppendTx(c.deliveredTx)
+	st.OnCommit(c.deliver)
 	return c, nil
 }
 
@@ -158,6 +159,7 @@ func (c *Chat) Shutdown(ctx context.Context) error {
 	}
 	c.store.OnCommit(func([]store.Message) {})
 	c.store.OnChange(func(store.Change) {})
+	c.store.OnAppendTx(func(store.Message) {})
 	return err
 }
 

@@ -176,6 +176,13 @@ func (c *Chat) send(ctx context.Context, r *request, n NewMessage) (m Message, s
 			return Message{}, false, invalid("attachments", "cannot be encoded")
 		}
 	}
+	if r.tx != nil {
+		id, err := c.store.AppendTx(ctx, r.tx, d)
+		if err != nil {
+			return Message{}, false, c.sendError(ctx, r, n.RoomID, err)
+		}
+		return Message{ID: id}, false, nil
+	}
 	row, duplicate, err := c.store.Append(ctx, d)
 	if err != nil {
 		return Message{}, false, c.sendError(ctx, r, n.RoomID, err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/echochat/echochat/chat/socketio"
 	"github.com/echochat/echochat/store"
 )
@@ -92,6 +94,7 @@ type caller struct {
 	user   User             // zero for the system
 	system bool             // the app itself, which may do everything
 	socket *socketio.Socket // the connection that asks; nil over REST and from Go
+	tx     *gorm.DB         // the app's transaction that a message is sent in; nil elsewhere
 }
 
 // request is one operation under way.

@@ -238,7 +238,7 @@ func (c *Chat) permitOn(ctx context.Context, who caller, action, others Action, 
 	if err := checkTarget(t, row.message); err != nil {
 		return store.Access{}, err
 	}
-	a, err := c.store.Access(ctx, store.AccessQuery{UserID: who.user.ID, RoomID: t.roomID, MessageID: t.messageID})
+	a, err := c.access(ctx, who, t)
 	switch {
 	case errors.Is(err, store.ErrMessageNotFound) && !row.message && a.Room.ID != "":
 		if err := c.decideFor(ctx, who, action, row, a); err != nil {
@@ -260,6 +260,15 @@ func (c *Chat) permitOn(ctx context.Context, who caller, action, others Action, 
 		return store.Access{}, err
 	}
 	return a, nil
+}
+
+// access is what the database says of the caller and the target.
+func (c *Chat) access(ctx context.Context, who caller, t target) (store.Access, error) {
+	q := store.AccessQuery{UserID: who.user.ID, RoomID: t.roomID, MessageID: t.messageID}
+	if who.tx != nil {
+		return c.store.AccessTx(ctx, who.tx, q)
+	}
+	return c.store.Access(ctx, q)
 }
 
 // decideFor is decide for a caller who may be the system.

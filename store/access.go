@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"gorm.io/gorm"
+
+	"github.com/echochat/echochat/migrations"
 )
 
 // AccessQuery names a user and what they want to get at: a room, or a message and with it the room it is in. With both, the message
@@ -41,6 +43,26 @@ func (s *Store) Access(ctx context.Context, q AccessQuery) (a Access, err error)
 		a, err = q.access(tx)
 		return err
 	})
+	return a, err
+}
+
+// AccessTx is Access for somebody who holds tx, a transaction of the application, and shall not need a second connection of its pool. On SQLite
+// it asks on a connection of the store's own all the same: a transaction that has read might not be able to write.
+func (s *Store) AccessTx(ctx context.Context, tx *gorm.DB, q AccessQuery) (a Access, err error) {
+	if s.dialect == migrations.SQLite {
+		return s.Access(ctx, q)
+	}
+	const op = "access in a transaction"
+	if err := s.enter(); err != nil {
+		return Access{}, wrap(op, err)
+	}
+	own, err := s.within(ctx, tx)
+	if err == nil {
+		a, err = q.access(own)
+	}
+	if err != nil {
+		err = wrap(op, err)
+	}
 	return a, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -110,6 +111,11 @@ func (s *Store) AppendTx(ctx context.Context, tx *gorm.DB, d Draft) (id string, 
 	return id, nil
 }
 
+// OnAppendTx sets the function that gets each message that this process has taken over from a transaction of the application, after its
+// commit. For messages of different rooms it runs at the same time; until it returns, those behind in the room wait. A panic in it is
+// logged. A message whose process dies before this is left out.
+func (s *Store) OnAppendTx(fn func(Message)) { s.outbox.appended.Store(&fn) }
+
 // within is a session of the store's own on a transaction of the application: with neither its plugins, nor its log, which may
 // show values.
 func (s *Store) within(ctx context.Context, tx *gorm.DB) (*gorm.DB, error) {
@@ -171,6 +177,8 @@ type outbox struct {
 	wake  chan struct{}
 	stop  func()
 	done  sync.WaitGroup
+
+	appended atomic.Pointer[func(Message)]
 
 	mu       sync.Mutex
 	expected time.Time // when a transaction was last given a message
@@ -275,9 +283,12 @@ func (o *outbox) deliverInto(ctx context.Context, parcels []parcel) (int, error)
 		if err := ctx.Err(); err != nil {
 			return i, err
 		}
-		_, _, err := o.store.append(context.WithoutCancel(ctx), "append from the outbox", p.draft(), p.ID)
+		m, again, err := o.store.append(context.WithoutCancel(ctx), "append from the outbox", p.draft(), p.ID)
 		switch {
 		case err == nil:
+			if fn := o.appended.Load(); fn != nil && !again {
+				o.store.writer.call("OnAppendTx", func() { (*fn)(m) })
+			}
 		case errors.Is(err, ErrUnavailable), errors.Is(err, ErrStorageFull):
 			return i, err
 		default:
