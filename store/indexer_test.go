@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -68,6 +69,35 @@ func TestIndexFollowsMessages(t *testing.T) {
 		require.NoError(t, err)
 		requireIndexed(t, d, st, "general")
 		require.NoError(t, store.CatchUp(st, "general"), "once more does no harm")
+		requireIndexed(t, d, st, "general")
+	})
+}
+
+// The indexer follows by itself: what was left to do at the start, what is appended, and the rooms that a search finds it lagging behind in.
+func TestIndexerWorksByItself(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, d storetest.Database) {
+		before := d.Store(t)
+		store.StopIndexer(before)
+		general(t, before)
+		for i := range 300 {
+			post(t, before, store.Draft{Text: fmt.Sprintf("left behind %d", i)})
+		}
+		upTo := func(seq int64) {
+			t.Helper()
+			db := d.GORM(t)
+			require.Eventually(t, func() bool {
+				var indexed int64
+				return db.Raw("SELECT seq FROM chat_indexed WHERE room_id = 'general'").Scan(&indexed).Error == nil && indexed == seq
+			}, 30*time.Second, 10*time.Millisecond)
+		}
+		st := d.Store(t)
+		upTo(300)
+		post(t, st, store.Draft{Text: "appended"})
+		upTo(301)
+		post(t, before, store.Draft{Text: "of a process that does not index it"})
+		require.Len(t, found(t, st, store.SearchQuery{UserID: "ann", Text: "process"}), 1)
+		upTo(302)
 		requireIndexed(t, d, st, "general")
 	})
 }
