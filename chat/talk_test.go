@@ -71,6 +71,7 @@ func TestTalk(t *testing.T) {
 		require.Nil(t, answer.Message.Metadata, "null is none")
 
 		again := call(t, a.connect(t, "Bob", transport), "room.join", object{"room_id": "general"})
+		sent.Message.ReplyCount++
 		require.Equal(t, []chat.Message{sent.Message, answer.Message}, again.Messages)
 		require.Len(t, again.Members, 2, "a second tab is no second member")
 	})
