@@ -20,5 +20,8 @@
 // a hundred messages, and a lone message waits for nobody: there is no timer. What was committed is passed to the function set
 // with [Store.OnCommit], per room in the order of Seq.
 //
+// Read positions and when users were last seen go another way: a second goroutine commits them, fewer times than they come, and never
+// in the way of messages.
+//
 // Times are UTC with millisecond precision, see [Millis].
 package store
