@@ -1,8 +1,8 @@
 // Type declarations of the Socket.IO client of echochat, for socket.io.esm.min.js. Save the file under its own name with the
 // extension .d.ts and point the "paths" of tsconfig.json at it.
 
-/** Events by name: the type of their listeners. */
-export type EventsMap = { [event: string]: any };
+/** Events by name: the type of their listeners. Unless it is given, any name with any arguments. */
+export type EventsMap = { [event: string]: (...args: any[]) => void };
 type Name<Events> = keyof Events & string;
 type Args<Fn> = Fn extends (...args: infer A) => any ? A : any[];
 type Init<List extends any[]> = List extends [...infer Head, any] ? Head : any[];
