@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,28 +16,44 @@ import (
 	"github.com/echochat/echochat/chat/socketio"
 )
 
-// Nothing is left of clients that have gone, in whatever way and state, on whatever transport: no goroutine, no socket,
-// no room. ECHOCHAT_PROOF=1 makes it 10,000 clients, otherwise it is 3,000.
+// Nothing is left of clients that have gone, in whatever way and state, over polling, WebSocket and upgrades: no socket, no
+// room, and exactly as many goroutines as before. It does not run beside other tests, since it counts all of them.
+// ECHOCHAT_PROOF=1 makes it 10,000 clients, otherwise it is 300.
 func TestProofNothingIsLeft(t *testing.T) {
-	t.Parallel()
-	clients := 3_000
+	clients := 300
 	if os.Getenv("ECHOCHAT_PROOF") != "" {
 		clients = 10_000
 	}
+	before := goroutines()
+	t.Run("clients", func(t *testing.T) { comeAndGo(t, clients) })
+	for deadline := time.Now().Add(patience); goroutines() != before && time.Now().Before(deadline); {
+		t.Log("some goroutines have not ended yet")
+	}
+	require.Equal(t, before, goroutines())
+}
+
+// goroutines returns how many there are, once those that are about to end have had the time to.
+func goroutines() int {
+	least := runtime.NumGoroutine()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 20 {
+		<-tick.C
+		least = min(least, runtime.NumGoroutine())
+	}
+	return least
+}
+
+func comeAndGo(t *testing.T, clients int) {
 	srv, url := serve(t, socketio.WithPingInterval(patience), socketio.WithPingTimeout(patience))
 	srv.Of("/other")
-	var mu sync.Mutex
-	here := 0
-	count := func(n int) {
-		mu.Lock()
-		defer mu.Unlock()
-		here += n
-	}
+	var here, ever atomic.Int64
 	for _, nsp := range []*socketio.Namespace{srv.Namespace, srv.Of("/other")} {
 		nsp.OnConnection(func(_ context.Context, s *socketio.Socket) {
-			count(1)
+			here.Add(1)
+			ever.Add(1)
 			s.Join("room")
-			s.OnDisconnect(func(socketio.Reason) { count(-1) })
+			s.OnDisconnect(func(socketio.Reason) { here.Add(-1) })
 		})
 		nsp.Handle("wait", func(ctx context.Context, s *socketio.Socket, _ socketio.Args, _ socketio.Ack) {
 			_, _ = s.EmitWithAck(ctx, "never")
@@ -46,14 +63,16 @@ func TestProofNothingIsLeft(t *testing.T) {
 	for worker := range 16 {
 		group.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(worker), 2))
-			for range clients / 16 {
-				comeAndGo(t, url, random)
+			for n := worker; n < clients; n += 16 {
+				transports := chattest.Transports()
+				live(t, url, transports[n/16%len(transports)], random)
 			}
 		})
 	}
 	group.Wait()
 	require.NoError(t, srv.Shutdown(ctx(t)))
-	require.Zero(t, here)
+	require.Zero(t, here.Load())
+	require.Greater(t, ever.Load(), int64(clients/2))
 	require.Zero(t, srv.Connections())
 	require.Empty(t, srv.Sockets())
 	require.Empty(t, srv.Rooms())
@@ -77,10 +96,9 @@ func TestNothingIsLeftOfAttachments(t *testing.T) {
 	require.Eventually(t, func() bool { runtime.GC(); return server.Value() == nil }, patience, time.Millisecond)
 }
 
-// comeAndGo is the life of one client.
-func comeAndGo(t *testing.T, url string, random *rand.Rand) {
-	transports := chattest.Transports()
-	conn, err := chattest.Dial(t.Context(), url, chattest.Options{Transport: transports[random.IntN(len(transports))]})
+// live is the life of one client.
+func live(t *testing.T, url string, transport chattest.Transport, random *rand.Rand) {
+	conn, err := chattest.Dial(t.Context(), url, chattest.Options{Transport: transport})
 	if err != nil {
 		t.Error(err)
 		return
@@ -104,7 +122,12 @@ func comeAndGo(t *testing.T, url string, random *rand.Rand) {
 	if random.IntN(2) == 0 {
 		_ = s.Emit("wait")
 	}
-	switch random.IntN(5) {
+	if transport == chattest.Upgrade && random.IntN(2) == 0 { // else it ends in the middle of it, perhaps
+		if err := conn.WaitUpgrade(c); err != nil {
+			t.Error(err)
+		}
+	}
+	switch random.IntN(6) {
 	case 0:
 		conn.Reset()
 	case 1:
@@ -113,5 +136,8 @@ func comeAndGo(t *testing.T, url string, random *rand.Rand) {
 		_ = s.Disconnect()
 	case 3:
 		_ = conn.SendText(c, "4x")
+	case 4: // the server's middle of something
+		conn.CutAfterReading(random.IntN(100))
+		_ = s.Emit("wait")
 	}
 }
