@@ -39,6 +39,9 @@ func TestInterop(t *testing.T) {
 // TestInteropReference proves the behaviours themselves, and the client of this module, with Node's own server.
 func TestInteropReference(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		t.Skip("Node talks to Node here: run it without the race detector, as `make interop` does")
+	}
 	requireNode(t)
 	script, _ := web.Client("socket.io.esm.min.js")
 	own := filepath.Join(t.TempDir(), "client.mjs")

@@ -89,30 +89,40 @@ const lacking = ({ needs = [], on, beyond }, setup) => {
 
 let failed = 0;
 
+// runOne tells whether a behaviour holds: true, false, or nothing if it cannot be asked for.
+const runOne = async (behaviour, setup) => {
+  const why = lacking(behaviour, setup);
+  if (why) {
+    console.log(`skip   ${behaviour.name} (${why})`);
+    return undefined;
+  }
+  const context = new Context(setup);
+  const began = Date.now();
+  let holds = false;
+  try {
+    await within(60000, behaviour.name, behaviour.run(context));
+    holds = true;
+    console.log(`holds  ${behaviour.name} (${Date.now() - began} ms)`);
+  } catch (err) {
+    failed++;
+    console.log(`FAILS  ${behaviour.name}\n       ${String(err?.stack || err).replaceAll("\n", "\n       ")}`);
+  }
+  await context.end();
+  return holds;
+};
+
+// runAll runs one behaviour after the other, beside those that are patient: they do little but wait, and hear nothing of what
+// the others make the server say. What ends the server comes last.
 const runAll = async (setup) => {
   const started = Date.now();
-  let held = 0, skipped = 0;
-  for (const behaviour of behaviours) {
-    if (args.only && !behaviour.name.includes(args.only)) continue;
-    const why = lacking(behaviour, setup);
-    if (why) {
-      skipped++;
-      console.log(`skip   ${behaviour.name} (${why})`);
-      continue;
-    }
-    const context = new Context(setup);
-    const began = Date.now();
-    try {
-      await within(60000, behaviour.name, behaviour.run(context));
-      held++;
-      console.log(`holds  ${behaviour.name} (${Date.now() - began} ms)`);
-    } catch (err) {
-      failed++;
-      console.log(`FAILS  ${behaviour.name}\n       ${String(err?.stack || err).replaceAll("\n", "\n       ")}`);
-    }
-    await context.end();
-  }
-  console.log(`${setup.client} ${setup.version}, ${setup.transport}: ${held} hold, ${skipped} skipped, ${Date.now() - started} ms\n`);
+  const chosen = behaviours.filter(({ name }) => !args.only || name.includes(args.only));
+  const waiting = chosen.filter(({ patient }) => patient).map((each) => runOne(each, setup));
+  const results = [];
+  for (const each of chosen.filter(({ patient, last }) => !patient && !last)) results.push(await runOne(each, setup));
+  results.push(...await Promise.all(waiting));
+  for (const each of chosen.filter(({ last }) => last)) results.push(await runOne(each, setup));
+  const count = (wanted) => results.filter((each) => each === wanted).length;
+  console.log(`${setup.client} ${setup.version}, ${setup.transport}: ${count(true)} hold, ${count(undefined)} skipped, ${Date.now() - started} ms\n`);
 };
 
 // What a listener throws must not pass unseen.

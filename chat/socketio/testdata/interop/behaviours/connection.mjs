@@ -142,6 +142,7 @@ export const connection = [
   },
   {
     name: "hears the heartbeat",
+    patient: true,
     needs: ["ping"],
     async run(t) {
       const socket = await t.connect();

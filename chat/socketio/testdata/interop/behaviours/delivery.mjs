@@ -106,6 +106,7 @@ export const delivery = [
   },
   {
     name: "applies ackTimeout to every acknowledgement",
+    patient: true,
     needs: ["retries"],
     async run(t) {
       const socket = await t.connect("/", { ackTimeout: 1000 });
@@ -134,6 +135,7 @@ export const delivery = [
   },
   {
     name: "sends again what was not acknowledged, one event at a time",
+    patient: true,
     needs: ["retries"],
     async run(t) {
       const socket = await t.connect("/", { retries: 10, ackTimeout: 500 });
@@ -146,6 +148,7 @@ export const delivery = [
   },
   {
     name: "gives up after the last retry and goes on",
+    patient: true,
     needs: ["retries"],
     async run(t) {
       const socket = await t.connect("/", { retries: 1, ackTimeout: 700 });

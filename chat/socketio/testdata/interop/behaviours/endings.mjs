@@ -124,6 +124,7 @@ export const endings = [
   },
   {
     name: "notices on both sides that the network swallows everything",
+    patient: true,
     async run(t) {
       const proxy = await t.proxy();
       const socket = await t.connect("/", { reconnection: false }, proxy.url);

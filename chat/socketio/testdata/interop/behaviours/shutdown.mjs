@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 export const shutdown = [
   {
     name: "takes the server's shutdown for a lost connection, and tries to come back",
+    last: true,
     async run(t) {
       const socket = await t.connect(), idle = await t.connect();
       await t.upgraded(socket);
