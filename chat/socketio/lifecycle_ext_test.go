@@ -351,7 +351,7 @@ func TestBackPressure(t *testing.T) {
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	srv, url := serve(t)
-	ended := make(chan socketio.Reason, 10)
+	ended, registered := make(chan socketio.Reason, 10), make(chan struct{}, 10)
 	var panicIn atomic.Value
 	panicIn.Store("")
 	boom := func(where string) {
@@ -369,6 +369,7 @@ func TestPanics(t *testing.T) {
 		s.OnAnyOutgoing(func(*socketio.Socket, string, []any) { boom("outgoing") })
 		s.OnUpgrade(func() { boom("upgrade") })
 		s.Use(func(context.Context, *socketio.Socket, socketio.Event) error { boom("middleware"); return nil })
+		registered <- struct{}{}
 		boom("connection")
 	})
 	srv.OnAny(func(context.Context, *socketio.Socket, string, socketio.Args) { boom("any") })
@@ -386,6 +387,9 @@ func TestPanics(t *testing.T) {
 		}
 		conn := chattest.Open(t, url, o)
 		client, err := conn.Connect(ctx(t), "/", nil)
+		if where != "connect middleware" {
+			receive(t, registered)
+		}
 		switch where {
 		case "upgrade":
 			require.NoError(t, conn.Upgrade(ctx(t)))

@@ -27,13 +27,13 @@ func echoServer(t *testing.T, opts ...socketio.Option) string {
 			if raw := s.Handshake().Auth; raw != nil {
 				auth = raw
 			}
-			require.NoError(t, s.Emit("auth", auth))
+			_ = s.Emit("auth", auth) // some clients have gone by now, with purpose
 		})
 		nsp.Handle("message", func(_ context.Context, s *socketio.Socket, args socketio.Args, _ socketio.Ack) {
-			require.NoError(t, s.Emit("message-back", all(t, args)...))
+			_ = s.Emit("message-back", all(t, args)...)
 		})
 		nsp.Handle("message-with-ack", func(_ context.Context, _ *socketio.Socket, args socketio.Args, ack socketio.Ack) {
-			require.NoError(t, ack.Send(all(t, args)...))
+			_ = ack.Send(all(t, args)...)
 		})
 	}
 	return url
