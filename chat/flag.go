@@ -117,7 +117,11 @@ func (c *Chat) resolveFlag(ctx context.Context, r *request, in *FlagResolution) 
 	if err != nil {
 		return nothing{}, c.storeError("read flag", err)
 	}
-	entry := r.entry(f.UserID, map[string]string{"resolution": in.Resolution, "flag_id": in.FlagID})
+	reported, err := c.store.MessagesByID(ctx, f.MessageID)
+	if err != nil {
+		return nothing{}, c.storeError("read message", err)
+	}
+	entry := r.entry(reported[f.MessageID].SenderID, map[string]string{"resolution": in.Resolution, "flag_id": in.FlagID})
 	entry.MessageID = f.MessageID
 	if _, err := c.store.ResolveFlag(ctx, in.FlagID, r.user.ID, in.Resolution, entry); err != nil {
 		return nothing{}, c.storeError("resolve flag", err)

@@ -142,7 +142,11 @@ func (c *Chat) revokeInvitation(ctx context.Context, r *request, in *MemberRef) 
 	if err != nil {
 		return nothing{}, c.storeError("revoke invitation", err)
 	}
-	c.announceUninvited(in.RoomID, in.UserID)
+	u, err := c.somebody(ctx, r, in.UserID, User{})
+	if err != nil {
+		return nothing{}, err
+	}
+	c.announceUninvited(in.RoomID, u)
 	return nothing{}, nil
 }
 
@@ -173,21 +177,21 @@ func (c *Chat) declineInvitation(ctx context.Context, r *request, in *RoomRef) (
 	if err := c.store.RemoveInvitation(ctx, in.RoomID, r.user.ID); err != nil {
 		return nothing{}, c.storeError("decline invitation", err)
 	}
-	users := []string{r.user.ID}
+	var users []string
 	if i := r.access.Invited; i != nil && i.InvitedBy != "" {
 		users = append(users, i.InvitedBy)
 	}
-	c.announceUninvited(in.RoomID, r.user.ID, users...)
+	c.announceUninvited(in.RoomID, r.user, users...)
 	return nothing{}, nil
 }
 
 // announceUninvited tells the invited user, and others, that an invitation is over.
-func (c *Chat) announceUninvited(roomID, userID string, others ...string) {
-	keys := []string{userKey(userID)}
+func (c *Chat) announceUninvited(roomID string, u User, others ...string) {
+	keys := []string{userKey(u.ID)}
 	for _, id := range others {
 		keys = append(keys, userKey(id))
 	}
-	c.emit(Event{Type: EventUninvited, RoomID: roomID, User: &User{ID: userID}}, c.server.To(keys...))
+	c.emit(Event{Type: EventUninvited, RoomID: roomID, User: &u}, c.server.To(keys...))
 }
 
 func (c *Chat) listInvitations(ctx context.Context, _ *request, in *InvitationQuery) (InvitationPage, error) {
