@@ -22,6 +22,7 @@ func (c *Chat) table() []*operation {
 		c.pinOperations(),
 		c.historyOperations(),
 		c.searchOperations(),
+		c.syncOperations(),
 		c.sanctionOperations(),
 		c.flagOperations(),
 		c.auditOperations(),

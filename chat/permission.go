@@ -32,6 +32,7 @@ const (
 	ActionRoomLeave    Action = "room.leave"    // end one's own membership
 	ActionHistoryRead  Action = "history.read"  // read messages, and hear them as they come
 	ActionSearch       Action = "search"        // search in one's own rooms; in a room it takes history.read besides
+	ActionSync         Action = "sync"          // read what is new in one's own rooms
 	ActionMemberList   Action = "member.list"   // see who the members are
 	ActionMemberAdd    Action = "member.add"    // make a member of somebody
 	ActionMemberRemove Action = "member.remove" // end somebody's membership
@@ -106,6 +107,7 @@ func permissions() map[Action]rule {
 		ActionPresenceRead: {},
 		ActionUnreadRead:   {personal: true},
 		ActionSearch:       {},
+		ActionSync:         {personal: true},
 
 		ActionRoomRead:     {public: stranger, private: invited, channel: stranger, direct: reader},
 		ActionRoomUpdate:   {public: moderator, private: moderator, channel: moderator, direct: nobody},

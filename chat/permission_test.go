@@ -89,6 +89,7 @@ func expectations() map[string]expectation {
 		"invitation.decline": {public: "ufkffffbffff", private: "unkffnfnffff", channel: "ufkffffbffff"},
 		"user.invitations":   {anywhere: "ukkkkkkkkkkf"},
 
+		"sync":   {anywhere: "ukkkkkkkkkkf"},
 		"search": {anywhere: "ukkkkkkkkkki", arg: object{"q": "hello"}}, // the system has no rooms
 
 		"message.send": with(speak, object{"text": "hi"}),

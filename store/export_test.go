@@ -37,6 +37,7 @@ func Statements(s *Store) map[string]Statement {
 		"more before":      built(h.scope(dry, "seq <= ?", 5000, "seq DESC").Model(&Message{}).Limit(1).Pluck("seq", &[]int64{})),
 		"latest of thread": built(thread.scope(dry, "seq <= ?", maxSeq, "seq DESC").Limit(51).Find(&[]Message{})),
 		"thread page":      built(thread.scope(dry, "seq > ?", 5000, "seq").Limit(51).Find(&[]Message{})),
+		"rooms to sync":    built(SyncQuery{UserID: "ann", After: "room-50"}.scope(dry).Scan(&[]userRoomRow{})),
 		"outbox":           built(outboxOrder(dry).Find(&[]parcel{})),
 		"pins":             built(pins(dry, "general").Find(&[]Message{})),
 		"own reactions":    built(ownReactions(dry, "ann", []string{"m1", "m2"}).Find(&[]reaction{})),

@@ -119,6 +119,8 @@ export interface ClientToServerEvents {
   "room.history": (argument: HistoryQuery, ack: (answer: Answer<Page>) => void) => void;
   /** Finds messages by their words and their sender, the newest first, in a room or in all rooms of the caller. */
   "search": (argument: SearchQuery, ack: (answer: Answer<SearchPage>) => void) => void;
+  /** Returns the messages of all of one's rooms that one does not have. */
+  "sync": (argument: SyncQuery, ack: (answer: Answer<SyncResult>) => void) => void;
   /** Keeps somebody from speaking in a room. */
   "member.mute": (argument: NewSanction, ack: (answer: Answer<SanctionResult>) => void) => void;
   /** Lets somebody speak in a room again. */
@@ -954,6 +956,41 @@ export interface Excerpt {
 export interface Highlight {
   start: number;
   end: number;
+}
+
+/** Asks for what is new in all of one's rooms. */
+export interface SyncQuery {
+  /** `since` is what the client has: the since of the answer before, or a list of its own, such as general:41,random:7, of rooms with the seq of the last message that it has of each. Other rooms are new to it. At most 5,000 rooms. */
+  since?: string;
+  /** `next_cursor` of the answer before. */
+  cursor?: string;
+  /** Messages in all; defaults to 50, at most 200. */
+  limit?: number;
+}
+
+/** Is what is new in one's rooms. */
+export interface SyncResult {
+  rooms: SyncedRoom[];
+  /** Rooms of since that one is not a member of any more. */
+  left_room_ids: string[];
+  /** What the client has with this answer, to ask again with. */
+  since: string;
+  /** To be asked for at once, with since and next_cursor. */
+  has_more: boolean;
+  next_cursor?: string;
+}
+
+/** Is what is new in a room. */
+export interface SyncedRoom {
+  room: Room;
+  /** Ascending by seq: those that the client does not have, or the latest of a room that is new to it. */
+  messages: Message[];
+  /** What the client has of the room is of another database: it is to be thrown away. */
+  resync?: boolean;
+  /** Of a room that is new to the client, or to be resynced. */
+  has_more_before: boolean;
+  /** The rest comes with the next answer. */
+  has_more_after: boolean;
 }
 
 /** Says whom to mute or to ban, and for how long. */
