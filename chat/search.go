@@ -96,11 +96,31 @@ func (c *Chat) search(ctx context.Context, r *request, in *SearchQuery) (SearchP
 	if err != nil {
 		return SearchPage{}, c.storeError("search", err)
 	}
-	page := SearchPage{Results: make([]SearchResult, len(found.Hits)), NextCursor: found.Next}
-	for i, hit := range found.Hits {
-		page.Results[i] = SearchResult{Message: messageOf(hit.Message), Excerpt: excerptOf(hit.Excerpt)}
+	page := SearchPage{Results: make([]SearchResult, 0, len(found.Hits)), NextCursor: found.Next}
+	readable := map[string]bool{in.RoomID: true} // of those that hits are in
+	for _, hit := range found.Hits {
+		room := hit.Message.RoomID
+		may, known := readable[room]
+		if !known {
+			if may, err = c.mayRead(ctx, r.caller, room); err != nil {
+				return SearchPage{}, err
+			}
+			readable[room] = may
+		}
+		if may {
+			page.Results = append(page.Results, SearchResult{Message: messageOf(hit.Message), Excerpt: excerptOf(hit.Excerpt)})
+		}
 	}
 	return page, nil
+}
+
+// mayRead reports whether the caller, a member of the room, may read there: a ban or the app's authorizer may forbid it.
+func (c *Chat) mayRead(ctx context.Context, who caller, roomID string) (bool, error) {
+	_, err := c.permit(ctx, who, ActionHistoryRead, target{roomID: roomID})
+	if e, ok := asError(err); ok && !e.Code.transient() && e.Code != CodeInternal {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (q *SearchQuery) check(system bool) error {

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/echochat/echochat/chat"
 	"github.com/echochat/echochat/chat/chattest"
+	"github.com/echochat/echochat/store"
 )
 
 // texts are the messages that were found, and marked what their excerpts highlight, as a browser would cut it out.
@@ -117,4 +119,34 @@ func TestSearch(t *testing.T) {
 	call(t, ada, "member.remove", object{"room_id": "desk", "user_id": "bob"})
 	found, _ = texts(search("Bob", object{"q": "printer"}))
 	require.Empty(t, found, "what he could read once")
+}
+
+// Who is banned from a room, or kept from reading there by the app, finds nothing there, member or not.
+func TestSearchAsksWhoMayRead(t *testing.T) {
+	t.Parallel()
+	a := newClosedApp(t, chat.WithAuthorizer(func(_ context.Context, r chat.AuthRequest) (bool, error) {
+		return r.Allowed && !(r.Room.ID == "closed" && r.Action == chat.ActionHistoryRead), nil
+	}))
+	ctx := t.Context()
+	ada := chat.User{ID: "ada", Name: "Ada"}
+	for _, room := range []string{"open", "closed", "banned"} {
+		_, err := a.chat.System().CreateRoom(ctx, chat.NewRoom{ID: room, Type: "public", Creator: ada})
+		require.NoError(t, err)
+		_, err = a.chat.System().Send(ctx, chat.NewMessage{RoomID: room, Text: "hello from " + room})
+		require.NoError(t, err)
+	}
+	page, err := a.chat.As(ada).Search(ctx, chat.SearchQuery{Text: "hello"})
+	require.NoError(t, err)
+	found, _ := texts(page)
+	require.ElementsMatch(t, []string{"hello from open", "hello from banned"}, found)
+	_, err = a.store.Sanction(ctx, store.Sanction{UserID: "ada", Kind: store.SanctionBan, RoomID: "banned"})
+	require.NoError(t, err)
+	page, err = a.chat.As(ada).Search(ctx, chat.SearchQuery{Text: "hello"})
+	require.NoError(t, err)
+	found, _ = texts(page)
+	require.Equal(t, []string{"hello from open"}, found)
+	for _, room := range []string{"closed", "banned"} {
+		_, err = a.chat.As(ada).Search(ctx, chat.SearchQuery{Text: "hello", RoomID: room})
+		require.Error(t, err, room)
+	}
 }
