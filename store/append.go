@@ -54,8 +54,8 @@ func (s *Store) append(ctx context.Context, op string, d Draft, id string) (m Me
 // refers reports whether there is something to resolve, as in a plain message there is not.
 func (d *Draft) refers() bool { return d.ParentID != "" || d.QuotedID != "" || len(d.Mentions) > 0 }
 
-// resolve looks up what a draft refers to, before the transaction that stores it: messages do not move or disappear, and who is a
-// member just before is good enough for being named.
+// resolve looks up what a draft refers to, before the transaction that stores it: messages do not move or disappear, and most of those
+// who are members just before still are in the transaction, which looks again.
 func (d *Draft) resolve(tx *gorm.DB) (err error) {
 	for _, ref := range [2]struct{ name, id string }{{"parent", d.ParentID}, {"quoted message", d.QuotedID}} {
 		if ref.id == "" {

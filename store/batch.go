@@ -33,7 +33,7 @@ func (w *writer) try(ctx context.Context, requests []*request) ([]result, error)
 	err := transact(w.db.WithContext(ctx), w.tx, func(tx *gorm.DB) error {
 		w.prepared.use(tx)
 		b.tx = tx
-		for _, step := range []func() error{b.lockRooms, b.lookUp, b.number, b.insert, b.countReplies, b.advance} {
+		for _, step := range []func() error{b.lockRooms, b.lookUp, b.number, b.name, b.insert, b.countReplies, b.advance} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -195,6 +195,17 @@ func (b *batch) number() error {
 			res.msg = r.msg
 			res.msg.Seq, res.msg.CreatedAt = room.lastSeq+room.added, room.lastAt
 			b.keep(&res.msg)
+		}
+	}
+	return nil
+}
+
+// name leaves those of the mentions that are of members still: what an application's transaction has left may be days old, and whoever
+// is named is told what the message says.
+func (b *batch) name() (err error) {
+	for _, m := range b.rich {
+		if m.Mentions, err = membersAmong(b.tx, m.RoomID, m.Mentions); err != nil {
+			return err
 		}
 	}
 	return nil

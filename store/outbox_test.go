@@ -106,6 +106,24 @@ func TestAppendTx(t *testing.T) {
 	})
 }
 
+// Who is no member any more when a message comes out of the outbox is not named in it.
+func TestAppendTxMentionsMembers(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, d storetest.Database) {
+		st := d.Store(t)
+		general(t, st)
+		come := arrivals(st)
+		require.NoError(t, d.GORM(t).Transaction(func(tx *gorm.DB) error {
+			_, err := st.AppendTx(t.Context(), tx, store.Draft{RoomID: "general", Sender: ann, Mentions: store.UserIDs{"ann", "bob"}})
+			return errors.Join(err, tx.Exec("DELETE FROM chat_members WHERE user_id = 'bob'").Error)
+		}))
+		m := <-come
+		require.Equal(t, store.UserIDs{"ann"}, m.Mentions)
+		require.Equal(t, m.Mentions, stored(t, st, m.ID).Mentions)
+		require.Equal(t, []string{"ann 1"}, mentions(t, d))
+	})
+}
+
 func TestAppendTxRefuses(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T, d storetest.Database) {
