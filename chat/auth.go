@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/echochat/echochat/chat/socketio"
 )
 
 // Authenticator says who sent a request. It returns ErrNoCredentials when there is nothing to judge, an *Error
@@ -25,11 +27,37 @@ type TokenAuthenticator func(ctx context.Context, auth json.RawMessage) (User, e
 type identity struct {
 	user  User   // of WithAuth; zero when unsigned
 	guest string // id of the guest whose cookie the request carries or gets with its answer
-	// signedIn is who the transport session's connection to the main namespace is.
-	signedIn atomic.Pointer[User]
+	// signedIn is who the transport session's latest connection to the main namespace is.
+	signedIn atomic.Pointer[signIn]
 	// keepsCookie is set once the client has shown its guest cookie. Before that it may be a program without a cookie
 	// jar, to which the session id alone has to do.
 	keepsCookie atomic.Bool
+}
+
+// signIn is who a connection to the main namespace is.
+type signIn struct {
+	user   User
+	socket *socketio.Socket
+}
+
+// amend puts u in the place of what was known of the user of a socket. It returns false when the client has left the main namespace
+// and signed in anew meanwhile: that must not become somebody else's.
+func (id *identity) amend(s *socketio.Socket, u User) bool {
+	in := id.signedIn.Load()
+	return in != nil && in.socket == s && id.signedIn.CompareAndSwap(in, &signIn{u, s})
+}
+
+// userOf is who the socket's client is, which is known for as long as its connection to the main namespace lasts.
+func (id *identity) userOf(s *socketio.Socket) (User, bool) {
+	in := id.signedIn.Load()
+	switch {
+	case in == nil:
+		return User{}, false
+	case s.Namespace() == in.socket.Namespace():
+		return in.user, s == in.socket
+	default:
+		return in.user, in.socket.Connected()
+	}
 }
 
 // owns reports whether a later request of a transport session, with the identity other, comes from whom the session

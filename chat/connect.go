@@ -29,7 +29,7 @@ func (c *Chat) connect(ctx context.Context, s *socketio.Socket) error {
 	if err != nil {
 		return c.connectError(err)
 	}
-	id.signedIn.Store(&u)
+	id.signedIn.Store(&signIn{u, s})
 	return nil
 }
 
@@ -51,17 +51,17 @@ func (c *Chat) connectError(err error) error {
 }
 
 // UserOf returns the user that a socket's client is signed in as: that of its connection to the main namespace, for
-// sockets of other namespaces too. It is nobody once the sign-in has expired.
+// sockets of other namespaces too, as long as that lasts. It is nobody once the sign-in has expired.
 func UserOf(s *socketio.Socket) (User, bool) {
 	id, ok := identityAt(s)
 	if !ok {
 		return User{}, false
 	}
-	u := id.signedIn.Load()
-	if u == nil || u.current() != nil {
+	u, ok := id.userOf(s)
+	if !ok || u.current() != nil {
 		return User{}, false
 	}
-	return *u, true
+	return u, true
 }
 
 // connected runs for each socket that connect has let in, before its first event.

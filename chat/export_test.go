@@ -59,3 +59,6 @@ func Perform(ctx context.Context, a *Actor, name string, arg []byte) (json.RawMe
 	}
 	return json.Marshal(out)
 }
+
+// AdmissionAge is for how long a permission holds.
+const AdmissionAge = admissionAge

@@ -179,7 +179,10 @@ func (c *Chat) declineInvitation(ctx context.Context, r *request, in *RoomRef) (
 	}
 	var users []string
 	if i := r.access.Invited; i != nil && i.InvitedBy != "" {
-		users = append(users, i.InvitedBy)
+		// Who has invited may have been shut out since.
+		if _, err := c.store.Member(ctx, in.RoomID, i.InvitedBy); err == nil {
+			users = append(users, i.InvitedBy)
+		}
 	}
 	c.announceUninvited(in.RoomID, r.user, users...)
 	return nothing{}, nil

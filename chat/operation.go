@@ -110,6 +110,9 @@ type request struct {
 // then has fn run once the caller has been answered. What fn returns is an error only when a hook has panicked.
 func (r *request) then(fn func(context.Context) error) { r.after = append(r.after, fn) }
 
+// admissionAge is for how long the caller's being permitted something holds while something slow goes on, such as a hook of the app.
+const admissionAge = 500 * time.Millisecond
+
 // outliveTime bounds an operation that has left its caller behind; the store gives up earlier by itself.
 const outliveTime = 10 * time.Second
 
@@ -123,7 +126,7 @@ func (c *Chat) perform(ctx context.Context, r *request, in any) (out any, err er
 	}
 	r.hooked = &Operation{Name: r.op.name, User: r.user, System: r.system, In: in}
 	defer func() { r.hooked.Out, r.hooked.Err = out, err }()
-	t := r.op.target(in)
+	t, admitted := r.op.target(in), time.Now()
 	if err := c.admit(ctx, r, t); err != nil {
 		return nil, err
 	}
@@ -134,8 +137,9 @@ func (c *Chat) perform(ctx context.Context, r *request, in any) (out any, err er
 		if err := c.hookBefore(ctx, r); err != nil {
 			return nil, err
 		}
-		if rewritten := r.op.target(in); rewritten != t {
-			if err := c.admit(ctx, r, rewritten); err != nil {
+		if rewritten := r.op.target(in); rewritten != t || time.Since(admitted) > admissionAge {
+			t, admitted = rewritten, time.Now()
+			if err := c.admit(ctx, r, t); err != nil {
 				return nil, err
 			}
 		}
@@ -143,11 +147,19 @@ func (c *Chat) perform(ctx context.Context, r *request, in any) (out any, err er
 	if out, err = r.op.run(ctx, r, in); err != nil {
 		return nil, err
 	}
+	if r.op.method == http.MethodGet && time.Since(admitted) > admissionAge { // what was read may have been written since
+		if err := c.admit(ctx, r, t); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
 }
 
 // admit looks up what the operation is about and whether the caller may do it.
 func (c *Chat) admit(ctx context.Context, r *request, t target) (err error) {
+	if err := r.user.current(); err != nil {
+		return err
+	}
 	r.access, err = c.permitOn(ctx, r.caller, r.op.action, r.op.others, t)
 	if e, ok := asError(err); ok && r.op.creates && e.Code == CodeRoomNotFound && checkRoomID(t.roomID) == nil {
 		r.hooked.Room = Room{ID: t.roomID}

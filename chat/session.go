@@ -47,12 +47,12 @@ func (c *Chat) refreshAuth(ctx context.Context, r *request, in *AuthRefresh) (Au
 	case u.ID != r.user.ID:
 		return AuthResult{}, Forbidden("The token is somebody else's.")
 	}
-	if id, ok := identityAt(r.socket); ok {
-		id.signedIn.Store(&u)
-		c.expiries.set(r.socket, u.ExpiresAt)
-		if !r.socket.Connected() { // it may have ended before that, and then nobody else takes it out
-			c.expiries.forget(r.socket)
-		}
+	if id, ok := identityAt(r.socket); !ok || !id.amend(r.socket, u) {
+		return AuthResult{}, Unauthorized("This connection is not signed in any more.")
+	}
+	c.expiries.set(r.socket, u.ExpiresAt)
+	if !r.socket.Connected() { // it may have ended before that, and then nobody else takes it out
+		c.expiries.forget(r.socket)
 	}
 	return AuthResult{u.ExpiresAt}, nil
 }

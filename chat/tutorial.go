@@ -181,7 +181,7 @@ func (t *tutorial) rename(s *socketio.Socket, u User, name string) User {
 	id, ok := identityAt(s)
 	if err == nil && clean != "" && ok && u.Guest && clean != u.Name {
 		u.Name = clean
-		id.signedIn.Store(&u)
+		id.amend(s, u)
 	}
 	return u
 }
@@ -283,10 +283,13 @@ func (t *tutorial) gone(s *socketio.Socket) {
 	n := len(t.added)
 	t.mu.Unlock()
 	id, ok := identityAt(s)
-	if !ok || id.signedIn.Load() == nil {
+	if !ok {
 		return
 	}
-	u := *id.signedIn.Load()
+	u, ok := id.userOf(s)
+	if !ok {
+		return
+	}
 	var err error
 	if added {
 		err = t.others(s).Emit("user left", tutorialJoined{u.Name, n})

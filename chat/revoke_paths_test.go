@@ -1,0 +1,122 @@
+package chat_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/echochat/echochat/chat"
+	"github.com/echochat/echochat/chat/chattest"
+	"github.com/echochat/echochat/chat/socketio"
+	"github.com/echochat/echochat/store"
+)
+
+// Who has invited somebody and was removed since does not hear of the answer.
+func TestDeclineAfterRemoval(t *testing.T) {
+	t.Parallel()
+	a := newClosedApp(t)
+	ctx, system := t.Context(), a.chat.System()
+	_, err := system.CreateRoom(ctx, chat.NewRoom{ID: "r", Type: store.RoomPrivate, Creator: chat.User{ID: "ada", Name: "Ada"}})
+	require.NoError(t, err)
+	ada := a.connect(t, "Ada", chattest.WebSocket)
+	for _, name := range []string{"bob", "carol"} {
+		_, err := a.chat.As(named("ada")).Invite(ctx, "r", named(name), "")
+		require.NoError(t, err)
+	}
+	require.NoError(t, a.chat.As(named("bob")).DeclineInvitation(ctx, "r"))
+	require.Equal(t, "bob", expect(t, ada, "invitation.removed").User.ID)
+	require.NoError(t, a.store.RemoveMember(ctx, "r", "ada"))
+	require.NoError(t, a.chat.As(named("carol")).DeclineInvitation(ctx, "r"))
+	ada.ExpectNone(t, "invitation.removed")
+}
+
+// What the app's own code takes long about is asked about once more: who was removed in the meantime gets nothing.
+func TestRemovalWhileSlow(t *testing.T) {
+	t.Parallel()
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	a := newClosedApp(t, chat.WithBefore(func(_ context.Context, o *chat.Operation) error {
+		if o.Name == chat.EventRoomHistory && o.User.ID == "ada" {
+			close(begun)
+			<-goOn
+		}
+		return nil
+	}))
+	ctx, system := t.Context(), a.chat.System()
+	_, err := system.CreateRoom(ctx, chat.NewRoom{ID: "r", Type: store.RoomPrivate, Creator: named("ada")})
+	require.NoError(t, err)
+	type answer struct {
+		status int
+		err    error
+	}
+	answers := make(chan answer)
+	go func() {
+		status, err := a.rest(ctx, "Ada", http.MethodGet, "/rooms/r/messages", nil, nil)
+		answers <- answer{status, err}
+	}()
+	<-begun
+	slow := time.NewTimer(2 * chat.AdmissionAge)
+	require.NoError(t, system.RemoveMember(ctx, "r", "ada"))
+	_, err = system.Send(ctx, chat.NewMessage{RoomID: "r", Text: "she is gone"})
+	require.NoError(t, err)
+	<-slow.C
+	close(goOn)
+	require.Equal(t, answer{status: http.StatusNotFound}, <-answers)
+}
+
+// What a client is in other namespaces lasts as long as its connection to the main one, where bans find it.
+func TestUserOfOtherNamespaces(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	type found struct {
+		user chat.User
+		ok   bool
+	}
+	seen := make(chan found, 1)
+	a.chat.Server().Of("/game").Handle("who", func(_ context.Context, s *socketio.Socket, _ socketio.Args, ack socketio.Ack) {
+		u, ok := chat.UserOf(s)
+		seen <- found{u, ok}
+		_ = ack.Send()
+	})
+	ada := a.connect(t, "Ada", chattest.WebSocket)
+	game, err := ada.Conn().Connect(t.Context(), "/game", nil)
+	require.NoError(t, err)
+	game.ExpectAck(t, "who")
+	require.Equal(t, found{chat.User{ID: "ada", Name: "Ada"}, true}, <-seen)
+	require.NoError(t, ada.Disconnect())
+	game.ExpectAck(t, "who")
+	require.False(t, (<-seen).ok)
+}
+
+// A refresh that is answered when its client has signed in as somebody else changes nothing: what one hears then would not end with
+// one's own membership.
+func TestRefreshAfterSignIn(t *testing.T) {
+	t.Parallel()
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	a := serve(t, onEcho, chat.WithOpenRooms(), chat.WithTokenAuth(func(ctx context.Context, auth json.RawMessage) (chat.User, error) {
+		var in struct{ Token string }
+		if json.Unmarshal(auth, &in) == nil && in.Token == "Ada" {
+			close(asked)
+			<-goOn
+		}
+		return byName(ctx, auth)
+	}), chat.WithAfter(func(_ context.Context, o *chat.Operation) {
+		if o.Name == "auth.refresh" {
+			done <- o.Err
+		}
+	}))
+	ada := a.connect(t, "Ada", chattest.WebSocket)
+	require.NoError(t, ada.Emit("auth.refresh", object{"token": "Ada"}))
+	<-asked
+	require.NoError(t, ada.Disconnect())
+	bob, err := ada.Conn().Connect(t.Context(), "/", object{"name": "Bob"})
+	require.NoError(t, err)
+	close(goOn)
+	require.ErrorIs(t, <-done, &chat.Error{Code: chat.CodeUnauthorized})
+	joined := call(t, bob, "room.join", object{"room_id": "r"})
+	require.Equal(t, "bob", joined.Members[0].User.ID)
+}
