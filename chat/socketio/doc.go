@@ -99,8 +99,11 @@
 //   - A broadcast to an empty list of rooms goes to nobody, not to everybody.
 //   - A middleware with an error that has no Data tells the client the error's text, as in Node; an error of a typed
 //     handler tells it nothing but that there was one, until [WithErrorAck] says otherwise.
+//   - Per-packet middleware comes before the catch-all handlers, which do not see what it refuses, and the client is told
+//     of its error in the acknowledgement; there is no "error" event.
 //   - When the server sends a socket away, what its client sent in the meantime is ignored. Node closes the connection,
 //     with the client's other namespaces.
+//   - An event that stock clients would close the connection for, with more than ten attachments, is refused.
 //   - With [WithRecovery] middleware always runs, and clients recover that had received nothing yet, that received
 //     nothing for long, or that the server still believed to be there.
 package socketio

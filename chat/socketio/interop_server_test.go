@@ -3,10 +3,13 @@ package socketio_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,7 +34,13 @@ type departure struct {
 }
 
 func newInteropServer(opts ...socketio.Option) (*interopServer, error) {
-	srv, err := socketio.New(append(opts, socketio.WithPingInterval(time.Second), socketio.WithPingTimeout(3*time.Second))...)
+	srv, err := socketio.New(append(opts, socketio.WithPingInterval(time.Second), socketio.WithPingTimeout(3*time.Second),
+		socketio.WithGate(func(r *http.Request) error {
+			if r.URL.Query().Has("refuse") {
+				return errors.New("not today")
+			}
+			return nil
+		}))...)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +104,17 @@ func (s *interopServer) events() {
 	s.Handle("silent", func(context.Context, *socketio.Socket, socketio.Args, socketio.Ack) {})
 	s.Handle("late", func(_ context.Context, _ *socketio.Socket, args socketio.Args, ack socketio.Ack) {
 		time.AfterFunc(milliseconds(args, 0), func() { _ = ack.Send("late") })
+	})
+	s.Handle("watch what leaves", func(_ context.Context, sock *socketio.Socket, _ socketio.Args, ack socketio.Ack) {
+		var seen []any
+		off := sock.OnAnyOutgoing(func(_ *socketio.Socket, event string, args []any) {
+			seen = append(seen, append([]any{event}, args...))
+		})
+		defer off()
+		_ = sock.Emit("tick", "to one")
+		_ = s.To(sock.ID()).Emit("tick", "to a room")
+		_ = sock.Broadcast().Emit("tick", "to others")
+		_ = ack.Send(seen)
 	})
 	s.Handle("flaky", func(_ context.Context, _ *socketio.Socket, args socketio.Args, ack socketio.Ack) {
 		s.mu.Lock()
@@ -186,6 +206,9 @@ func (s *interopServer) broadcasts() {
 
 func (s *interopServer) endings() {
 	s.Handle("disconnect me", disconnect)
+	s.Handle("close my connection", func(_ context.Context, sock *socketio.Socket, _ socketio.Args, _ socketio.Ack) {
+		sock.CloseConnection()
+	})
 	s.Handle("shut down", func(ctx context.Context, _ *socketio.Socket, _ socketio.Args, _ socketio.Ack) {
 		go s.Shutdown(context.WithoutCancel(ctx)) //nolint:errcheck // the test's own call of Shutdown tells
 	})
@@ -259,6 +282,12 @@ func (s *interopServer) namespaces() {
 	numbered.OnConnection(hello)
 	numbered.Handle("echo", echo)
 	numbered.Handle("all here", allHere)
+	locked := s.OfFunc(func(_ context.Context, name string, auth json.RawMessage) bool {
+		var with struct{ Key string }
+		return strings.HasPrefix(name, "/lock-") && json.Unmarshal(auth, &with) == nil && with.Key == name
+	})
+	locked.OnConnection(hello)
+	locked.Handle("echo", echo)
 
 	s.Of("/watched").OnAny(func(_ context.Context, sock *socketio.Socket, event string, args socketio.Args) {
 		_ = sock.Emit("caught", event, values(args))

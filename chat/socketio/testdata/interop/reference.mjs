@@ -7,7 +7,8 @@ const listen = (server) => new Promise((resolve) => server.listen(0, "127.0.0.1"
 
 // start returns the addresses of two servers, the second with connection state recovery.
 export const start = async () => {
-  const options = { pingInterval: 1000, pingTimeout: 3000, cors: { origin: "*" } };
+  const allowRequest = (request, answer) => answer(null, !new URL(request.url, "http://x").searchParams.has("refuse"));
+  const options = { pingInterval: 1000, pingTimeout: 3000, cors: { origin: "*" }, allowRequest };
   const elsewhere = (_, response) => response.writeHead(404).end();
   const servers = [http.createServer(elsewhere), http.createServer(elsewhere)];
   const ios = [
@@ -62,6 +63,17 @@ const handle = (io) => {
       for (let i = 0; i < count; i++) socket.volatile.emit("tick", i);
     });
 
+    // What leaves is seen by listeners of the server's side.
+    socket.on("watch what leaves", (ack) => {
+      const seen = [];
+      socket.onAnyOutgoing((event, ...args) => seen.push([event, ...args]));
+      socket.emit("tick", "to one");
+      io.to(socket.id).emit("tick", "to a room");
+      socket.broadcast.emit("tick", "to others");
+      ack(seen);
+      socket.offAnyOutgoing();
+    });
+
     // The server asks, and tells what it was answered.
     socket.on("ask", (...args) => socket.emit("question", ...args, (...answers) => socket.emit("answer", ...answers)));
     socket.on("ask in time", async (ms, ack) => {
@@ -90,6 +102,7 @@ const handle = (io) => {
 
     // Ends.
     socket.on("disconnect me", (close) => socket.disconnect(close));
+    socket.on("close my connection", () => socket.conn.close());
     socket.on("shut down", () => io.close());
     socket.on("disconnecting", (reason) => left.set(socket.id, { reason, rooms: [...socket.rooms].filter((room) => room !== socket.id) }));
     socket.on("disconnect", () => tell(socket.id));
@@ -108,6 +121,7 @@ const handle = (io) => {
   io.of("/plain").on("connection", echo);
   io.of("/quiet").on("connection", echo);
   io.of(/^\/room-\d+$/).on("connection", echo);
+  io.of((name, { key }, allow) => allow(null, name.startsWith("/lock-") && key === name)).on("connection", echo);
 
   io.of("/members").use((socket, next) => {
     if (socket.handshake.auth.token === "secret") return next();

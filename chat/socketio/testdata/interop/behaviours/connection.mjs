@@ -196,6 +196,15 @@ export const connection = [
     },
   },
   {
+    name: "tells of a refusal before the handshake",
+    async run(t) {
+      const socket = t.socket("/", { query: { refuse: "yes" }, reconnection: false });
+      const [err] = await t.event(socket, "connect_error");
+      assert.equal(err.type, "TransportError");
+      if (t.transport !== "websocket") assert.equal(err.description, 403);
+    },
+  },
+  {
     name: "tells of a path where no server is",
     async run(t) {
       const socket = t.socket("/", { path: "/elsewhere", reconnection: false });

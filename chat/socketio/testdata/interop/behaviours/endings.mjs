@@ -77,6 +77,20 @@ export const endings = [
     },
   },
   {
+    name: "reconnects after the server closed the connection below",
+    async run(t) {
+      const socket = await t.connect();
+      await t.upgraded(socket);
+      const { id } = socket, end = t.event(socket, "disconnect");
+      socket.emit("close my connection");
+      assert.equal((await end)[0], "transport close");
+      assert.equal(socket.active, true);
+      await t.back(socket);
+      assert.notEqual(socket.id, id);
+      assert.equal(await t.reason(id), "forced close");
+    },
+  },
+  {
     name: "reconnects after the network cut it off",
     async run(t) {
       const proxy = await t.proxy();

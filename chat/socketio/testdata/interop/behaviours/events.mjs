@@ -227,6 +227,16 @@ export const events = [
     },
   },
   {
+    name: "is sent what the server's own catch-all listeners see leaving",
+    async run(t) {
+      const socket = await t.connect();
+      const ticks = t.collect(socket, "tick");
+      const [seen] = await t.ask(socket, "watch what leaves");
+      assert.deepEqual(seen, [["tick", "to one"], ["tick", "to a room"]]);
+      assert.deepEqual(ticks, [["to one"], ["to a room"]]);
+    },
+  },
+  {
     name: "has catch-all listeners for what leaves",
     needs: ["onAnyOutgoing"],
     async run(t) {

@@ -78,6 +78,16 @@ export const namespaces = [
     },
   },
   {
+    name: "reaches namespaces that a function allows",
+    async run(t) {
+      const open = await t.connect("/lock-1", { auth: { key: "/lock-1" } });
+      assert.deepEqual(await t.ask(open, "echo", "inside"), ["inside"]);
+      const [err] = await t.event(t.on(open, "/lock-2", { auth: { key: "/lock-1" } }), "connect_error");
+      assert.equal(err.message, "Invalid namespace");
+      await t.settled(open);
+    },
+  },
+  {
     name: "is refused by a middleware with a message and data, and let in with other auth",
     async run(t) {
       const socket = t.socket("/members", { auth: { token: "wrong" } });
