@@ -44,7 +44,7 @@ func TestMarksShareCommits(t *testing.T) {
 	require.LessOrEqual(t, commits.Load(), int32(25))
 	commits.Store(0)
 	read()
-	require.Zero(t, commits.Load())
+	require.LessOrEqual(t, commits.Load(), int32(2), "the search index may commit meanwhile, too")
 }
 
 // A database that is away makes whoever waits an error, and nobody else.
