@@ -47,7 +47,11 @@ func (c *Chat) refreshAuth(ctx context.Context, r *request, in *AuthRefresh) (Au
 	case u.ID != r.user.ID:
 		return AuthResult{}, Forbidden("The token is somebody else's.")
 	}
-	if id, ok := identityAt(r.socket); !ok || !id.amend(r.socket, u) {
+	id, ok := identityAt(r.socket)
+	if !ok { // from Go
+		return AuthResult{u.ExpiresAt}, nil
+	}
+	if !id.amend(r.socket, u) {
 		return AuthResult{}, Unauthorized("This connection is not signed in any more.")
 	}
 	c.expiries.set(r.socket, u.ExpiresAt)
