@@ -11,7 +11,7 @@ import (
 
 // Duplicates refuses a message whose text its sender has sent to the room within the window, with [chat.CodeDuplicate], which says when
 // the text may be sent again. Capitals, width, invisible characters and how much space there is between words make no
-// difference. Messages without a text pass. A client that sends the same message again, under its client_id, is not refused but told that
+// difference. Messages without a text pass, and so do new versions of a message. A client that sends the same message again, under its client_id, is not refused but told that
 // it was sent. Each process remembers for itself, the 100,000 latest texts at most. It panics if window is not positive.
 func Duplicates(window time.Duration) chat.Filter {
 	if window <= 0 {
@@ -25,7 +25,7 @@ func Duplicates(window time.Duration) chat.Filter {
 	seed := maphash.MakeSeed()
 	return func(_ context.Context, d *chat.Draft) error {
 		text := strings.Join(strings.Fields(string(fold(d.Text).runes)), " ")
-		if text == "" {
+		if text == "" || d.MessageID != "" {
 			return nil
 		}
 		wait := sent.hold(key{d.RoomID, d.Sender.ID, maphash.String(seed, text)}, time.Now(), window)

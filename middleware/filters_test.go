@@ -88,6 +88,19 @@ func TestMemoryOfFiltersIsBounded(t *testing.T) {
 	require.NotNil(t, say(filter, t, "r", "ada", ""))
 }
 
+// Whoever corrects a message has not said it twice, nor one more.
+func TestNewVersionsPass(t *testing.T) {
+	t.Parallel()
+	for name, filter := range map[string]chat.Filter{"slow mode": chatmw.SlowMode(time.Hour), "duplicates": chatmw.Duplicates(time.Hour)} {
+		require.Nil(t, say(filter, t, "r", "ada", "helo"), name)
+		for range 2 {
+			edit := &chat.Draft{RoomID: "r", Sender: chat.User{ID: "ada"}, Text: "helo", MessageID: "m"}
+			require.NoError(t, filter(t.Context(), edit), name)
+		}
+		require.NotNil(t, say(filter, t, "r", "ada", "helo"), name)
+	}
+}
+
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	none, one, listed := chatmw.Links(0), chatmw.Links(1), chatmw.Links(9, "example.com", "ÜBER.example")

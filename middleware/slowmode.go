@@ -10,7 +10,8 @@ import (
 )
 
 // SlowMode lets each user send one message per duration to a room. A message before that is refused with [chat.CodeSlowMode], which
-// says how long to wait, and does not make the wait longer. Admins are exempt. Each process counts for itself, and remembers the
+// says how long to wait, and does not make the wait longer. Admins are exempt, and so are new
+// versions of a message. Each process counts for itself, and remembers the
 // 100,000 latest users of a room at most. It panics if every is not positive.
 //
 // For some rooms only, call it in a filter of your own that looks at the draft's Room.
@@ -21,7 +22,7 @@ func SlowMode(every time.Duration) chat.Filter {
 	type key struct{ room, user string }
 	var sent held[key]
 	return func(_ context.Context, d *chat.Draft) error {
-		if d.Sender.Admin {
+		if d.Sender.Admin || d.MessageID != "" {
 			return nil
 		}
 		wait := sent.hold(key{d.RoomID, d.Sender.ID}, time.Now(), every)
