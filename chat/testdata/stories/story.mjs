@@ -175,12 +175,13 @@ export const aGuest = async (name) => {
   return new Person(name, { cookie }).arrives();
 };
 
-// together lets people act at the same time, fifty at once.
-export const together = async (people, act) => {
-  const rest = [...people];
+// together lets each of many do something, fifty at a time, and resolves with what they have done, in their order.
+export const together = async (many, act) => {
+  const done = [], rest = many.entries();
   await Promise.all(Array.from({ length: 50 }, async () => {
-    for (let each; (each = rest.shift());) await act(each);
+    for (const [i, each] of rest) done[i] = await act(each);
   }));
+  return done;
 };
 
 let title = "";

@@ -100,6 +100,58 @@ tell(async () => {
   like(await dan.does("search", { q: "changelog" }), { results: [] });
   await dan.isRefused("room_not_found", "search", { q: "changelog", room_id });
 
+  chapter("Bob names Ada, who is told in the tab that has not opened the room; he mends what he has written, and nobody else may");
+  const named = await say(bob, "Shp on Friday, @ada?");
+  assert.deepEqual(named.mentioned_user_ids, ["ada"]);
+  await tab.hears("notification.message_new", { room_id, user: { name: "Bob" }, message: { id: named.id } });
+  like(await mine(tab), { unread_mentions: 1 });
+  await cleo.isRefused("forbidden", "message.update", { message_id: named.id, text: "Never" });
+  const { message: mended } = await bob.does("message.update", { message_id: named.id, text: "Ship on Friday, @ada?" });
+  like(mended, { id: named.id, seq: named.seq, text: "Ship on Friday, @ada?", mentioned_user_ids: ["ada"], created_at: named.created_at });
+  assert.ok(Date.parse(mended.edited_at) >= Date.parse(named.created_at));
+  for (const each of [ada, cleo]) await each.hears("message.updated", { seq: named.seq, user: { name: "Bob" }, message: { text: "Ship on Friday, @ada?" } });
+  like(await ada.does("search", { q: "ship" }), { results: [{ message: { id: named.id } }] });
+  like(await ada.does("search", { q: "shp" }), { results: [] });
+
+  chapter("Cleo answers in a thread, and Ada quotes");
+  const reply = await say(cleo, "I would.", { parent_id: named.id });
+  like(reply, { type: "reply", parent_id: named.id });
+  like(await ada.does("room.history", { room_id, thread: named.id }), { messages: [{ id: reply.id, text: "I would." }] });
+  like(await ada.does("room.history", { room_id, around: named.id, limit: 1 }), { messages: [{ id: named.id, reply_count: 1 }] });
+  const quote = await say(ada, "Good.", { quoted_message_id: second.id });
+  await bob.hears("message.new", { message: { id: quote.id, quoted_message_id: second.id } });
+
+  chapter("They react, and one of them takes it back");
+  for (const each of [ada, cleo, cleo]) await each.does("reaction.add", { message_id: quote.id, emoji: "👍" });
+  await bob.hears("reaction.new", { user: { name: "Ada" }, message: { id: quote.id, reaction_counts: { "👍": 1 } }, reaction: { emoji: "👍" } });
+  await bob.hears("reaction.new", { user: { name: "Cleo" }, message: { id: quote.id, reaction_counts: { "👍": 2 } } });
+  like(await cleo.does("room.history", { room_id, around: quote.id, limit: 1 }), { messages: [{ reaction_counts: { "👍": 2 }, own_reactions: ["👍"] }] });
+  await cleo.does("reaction.remove", { message_id: quote.id, emoji: "👍" });
+  await bob.hears("reaction.deleted", { user: { name: "Cleo" }, message: { reaction_counts: { "👍": 1 } } });
+
+  chapter("Bob pins what matters");
+  await cleo.isRefused("forbidden", "message.pin", { message_id: first.id });
+  await bob.does("message.pin", { message_id: first.id });
+  await ada.hears("message.updated", { user: { name: "Bob" }, message: { id: first.id, pinned_by: "bob" } });
+  like(await cleo.does("room.pins", { room_id }), { messages: [{ id: first.id, pinned_by: "bob" }] });
+  await bob.does("message.unpin", { message_id: first.id });
+  like(await cleo.does("room.pins", { room_id }), { messages: [] });
+
+  chapter("Cleo takes back what she has said, and Bob what he must not leave there: their places stay, and nothing else");
+  const slip = await say(cleo, "My password is swordfish.");
+  await cleo.does("message.delete", { message_id: slip.id });
+  for (const each of [ada, bob]) await each.hears("message.deleted", { seq: slip.seq, user: { name: "Cleo" }, message: { id: slip.id, type: "deleted", text: "" } });
+  await cleo.isRefused("forbidden", "message.delete", { message_id: quote.id });
+  await bob.does("message.delete", { message_id: reply.id });
+  await cleo.hears("message.deleted", { seq: reply.seq, user: { name: "Bob" }, message: { deleted_by: "bob" } });
+  const { messages: left } = await ada.does("room.history", { room_id, after: 4 });
+  assert.deepEqual(left.map(({ seq, type, text }) => [seq, type, text]), [
+    [5, "regular", "Ship on Friday, @ada?"], [6, "deleted", ""], [7, "regular", "Good."], [8, "deleted", ""],
+  ]);
+  assert.equal(left[0].reply_count ?? 0, 0);
+  like(await ada.does("search", { q: "swordfish" }), { results: [] });
+  await cleo.isRefused("message_not_found", "message.update", { message_id: slip.id, text: "There is nothing to see." });
+
   chapter("Ada and Dan talk among themselves");
   const { room: direct } = await ada.does("room.direct", { user_id: "dan" });
   assert.equal((await dan.does("room.direct", { user_id: "ada" })).room.id, direct.id, "there is one for the two of them");
@@ -134,5 +186,6 @@ tell(async () => {
   await say(bob, "The end.");
   for (const each of [bob, cleo]) await each.hears("message.new", { message: { text: "The end." } });
   const seqs = (who) => who.everHeard("message.new").filter((event) => event.room_id === room_id).map(({ seq }) => seq);
-  assert.deepEqual([seqs(ada), seqs(bob), seqs(cleo), seqs(dan)], [[1, 2, 3, 4], [2, 3, 4, 5, 6, 7], [3, 4, 5, 6, 7], []]);
+  const places = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  assert.deepEqual([seqs(ada), seqs(bob), seqs(cleo), seqs(dan)], [places(1, 8), places(2, 11), places(3, 11), []]);
 });
