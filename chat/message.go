@@ -68,7 +68,7 @@ func messageOf(m store.Message) Message {
 // Attachment is a link that belongs to a message. The chat neither fetches nor checks what is behind it.
 type Attachment struct {
 	Type     string `json:"type,omitempty"` // such as image, file, audio
-	URL      string `json:"url"`            // http or https
+	URL      string `json:"url"`            // http or https, or the url of an upload
 	Name     string `json:"name,omitempty"`
 	MIME     string `json:"mime,omitempty"`
 	Size     int64  `json:"size,omitempty"` // bytes
@@ -252,8 +252,8 @@ func checkAttachments(list []Attachment) error {
 		return invalid("attachments", "has more than 10 entries")
 	}
 	for _, a := range list {
-		if !webURL(a.URL) || a.ThumbURL != "" && !webURL(a.ThumbURL) {
-			return invalid("attachments", "must have http or https links of at most 2048 bytes")
+		if !attachable(a.URL) || a.ThumbURL != "" && !attachable(a.ThumbURL) {
+			return invalid("attachments", "must have http or https links of at most 2048 bytes, or uploads")
 		}
 		if len(a.Type) > 64 || len(a.Name) > 256 || len(a.MIME) > 128 || !printable(a.Type+a.Name+a.MIME) {
 			return invalid("attachments", "has a type, name or mime that is too long or cannot be shown")
@@ -264,6 +264,9 @@ func checkAttachments(list []Attachment) error {
 	}
 	return nil
 }
+
+// attachable reports whether s may be the link of an attachment.
+func attachable(s string) bool { return webURL(s) || uploadedLink(s) }
 
 // webURL reports whether s is an absolute http or https link, so that no client is handed a javascript: one.
 func webURL(s string) bool {

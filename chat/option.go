@@ -41,6 +41,10 @@ type config struct {
 	typingExpiry   time.Duration
 	presenceGrace  time.Duration
 	expiryNotice   time.Duration
+
+	uploads     Storage
+	uploadBytes int64
+	uploadTypes []string
 }
 
 func defaults() config {
@@ -56,6 +60,7 @@ func defaults() config {
 		typingExpiry:   6 * time.Second,
 		presenceGrace:  5 * time.Second,
 		expiryNotice:   time.Minute,
+		uploadBytes:    maxUploadBytes,
 	}
 }
 
@@ -151,6 +156,30 @@ func WithAuthorizer(fn Authorizer) Option {
 			return optionError("WithAuthorizer", "the authorizer is nil")
 		}
 		c.authorizer = fn
+		return nil
+	}
+}
+
+// WithUploads lets users upload files for their attachments, POST /uploads, and keeps them in s, such as a Folder. Whoever is signed in
+// and has a file's address, with its random id, may read it. Defaults to none: attachments are links to somewhere else.
+func WithUploads(s Storage) Option {
+	return func(c *config) error {
+		if s == nil {
+			return optionError("WithUploads", "nil storage")
+		}
+		c.uploads = s
+		return nil
+	}
+}
+
+// WithUploadLimits sets how large an upload may be, and what it may look like: types such as "image/*". Defaults to 10 MiB of any type;
+// whatever it is, nothing that could be a page is served as one.
+func WithUploadLimits(maxBytes int64, types ...string) Option {
+	return func(c *config) error {
+		if maxBytes < 1 {
+			return optionError("WithUploadLimits", fmt.Sprintf("%d is not a number of bytes", maxBytes))
+		}
+		c.uploadBytes, c.uploadTypes = maxBytes, types
 		return nil
 	}
 }

@@ -33,6 +33,7 @@ const (
 	ActionHistoryRead  Action = "history.read"  // read messages, and hear them as they come
 	ActionSearch       Action = "search"        // search in one's own rooms; in a room it takes history.read besides
 	ActionSync         Action = "sync"          // read what is new in one's own rooms
+	ActionUpload       Action = "upload"        // upload files, and read what was uploaded
 	ActionMemberList   Action = "member.list"   // see who the members are
 	ActionMemberAdd    Action = "member.add"    // make a member of somebody
 	ActionMemberRemove Action = "member.remove" // end somebody's membership
@@ -107,6 +108,7 @@ func permissions() map[Action]rule {
 		ActionPresenceRead: {},
 		ActionUnreadRead:   {personal: true},
 		ActionSearch:       {},
+		ActionUpload:       {personal: true},
 		ActionSync:         {personal: true},
 
 		ActionRoomRead:     {public: stranger, private: invited, channel: stranger, direct: reader},

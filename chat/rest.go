@@ -21,6 +21,7 @@ func (c *Chat) mountREST(r Router) {
 			c.routes.add(r.Add(op.method, apiPath+op.path, c.rest(c.restHandler(op))))
 		}
 	}
+	c.mountUploads(r)
 	c.routes.add(r.Add(http.MethodGet, apiPath+openAPIPath, c.serveOpenAPI))
 	for _, method := range anyMethod {
 		h := c.rest(noRoute)

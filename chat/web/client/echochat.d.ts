@@ -680,7 +680,7 @@ export type MessageType = "regular" | "reply" | "system" | "deleted";
 export interface Attachment {
   /** Such as image, file, audio. */
   type?: string;
-  /** Http or https. */
+  /** Http or https, or the url of an upload. */
   url: string;
   name?: string;
   mime?: string;
