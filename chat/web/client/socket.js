@@ -54,6 +54,7 @@ class Socket extends Emitter {
   disconnect() {
     const { connected } = this;
     if (connected) this.#packet(DISCONNECT);
+    this.#pid = this.#offset = undefined; // who leaves does not want to be recovered
     this.#detach();
     if (connected) this.#closed("io client disconnect");
     return this;

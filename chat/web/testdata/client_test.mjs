@@ -417,3 +417,20 @@ test("no auth, in whatever way, is no payload", async (t) => {
     assert.deepEqual(ws.sent, ["40"]);
   }
 });
+
+test("who leaves does not ask to be recovered, who is cut off does", async (t) => {
+  const { socket, ws, WebSocket } = await connect(t, { reconnectionDelay: 1, reconnectionDelayMax: 1 });
+  const greet = async (n) => {
+    await until(`connection ${n}`, () => WebSocket.instances[n]?.readyState === 1);
+    WebSocket.instances[n].say(handshake(), '40{"sid":"id","pid":"p"}', '42["x","offset"]');
+    return WebSocket.instances[n].sent.find((packet) => packet.startsWith("40"));
+  };
+  ws.lose();
+  assert.equal(await greet(1), "40");
+  WebSocket.instances[1].lose();
+  assert.equal(await greet(2), '40{"pid":"p","offset":"offset"}');
+  assert.equal(socket.recovered, true);
+  socket.disconnect().connect();
+  assert.equal(await greet(3), "40");
+  assert.equal(socket.recovered, false);
+});

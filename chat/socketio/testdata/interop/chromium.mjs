@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { Browser } from "./browser.mjs";
-import { within } from "./context.mjs";
+import { sleep, within } from "./context.mjs";
 
 const { values: { chromium, page, url } } = parseArgs({
   options: { chromium: { type: "string", default: "chromium" }, page: { type: "string" }, url: { type: "string" } },
@@ -24,6 +24,14 @@ const pages = {
     const serve = (address) => files[address] ?? (address.endsWith("/favicon.ico") ? { type: "image/x-icon", body: "" } : undefined);
     const tabs = [await browser.tab(`${url}/`, serve), await browser.tab(`${url}/`, serve)];
     const messages = (tab) => tab.run("[...document.querySelectorAll('#messages li')].map((li) => li.textContent)");
+    // The page does not say when it is connected, and until it is, it gets no message.
+    const shows = (tab, text) => tab.run(`[...document.querySelectorAll('#messages li')].some((li) => li.textContent === "${text}")`);
+    for (let n = 0, ready = [false]; !ready.every(Boolean); n++) {
+      await tabs[0].type("#m", `anyone? ${n}`);
+      await sleep(100);
+      ready = await Promise.all(tabs.map((tab) => shows(tab, `anyone? ${n}`)));
+    }
+    for (const tab of tabs) await tab.run("document.querySelector('#messages').replaceChildren()");
     const said = [];
     for (const [i, text] of ["hello", "hi there", "<b>Zoë</b> & 🎉"].entries()) {
       await tabs[i % 2].type("#m", text);

@@ -102,9 +102,12 @@ export const recovery = [
     needs,
     async run(t) {
       const { socket } = await recoverable(t);
+      const other = await t.connect("/", {}, t.recoveryURL);
       const { id } = socket;
       await t.ask(socket, "join", ["r"]);
-      socket.disconnect().connect();
+      socket.disconnect();
+      await t.ask(other, "reason", id); // or the farewell could come behind the new connection
+      socket.connect();
       await t.connected(socket);
       assert.equal(socket.recovered, false);
       assert.notEqual(socket.id, id);
