@@ -48,8 +48,8 @@ func moderate(t *testing.T, a *app, transport chattest.Transport) {
 
 	// He mutes her for a minute: she may read, and is told how long to wait.
 	a.send(t, "Mod", "PUT", "/rooms/help/mutes/eve", object{"duration_ms": 60_000, "reason": "rude"}, 200, nil)
-	muted := expect(t, eve, "member.updated") // of Mod, who has become a moderator
-	muted = expect(t, eve, "member.updated")
+	expect(t, eve, "member.updated") // of Mod, who has become a moderator
+	muted := expect(t, eve, "member.updated")
 	require.True(t, muted.Member.Muted)
 	require.WithinDuration(t, time.Now().Add(time.Minute), *muted.Member.MutedUntil, 10*time.Second)
 	e := refused(t, eve, "message.send", say)

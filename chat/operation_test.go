@@ -94,9 +94,13 @@ func TestBeforeAndAfter(t *testing.T) {
 		"another room is another permission")
 	require.NoError(t, ada.Barrier(t.Context()))
 	require.Equal(t, []seen{
-		{"message.send", "ada", "r", ""}, {"message.send", "ada", "r", ""}, {"message.send", "ada", "r", ""},
-		{"message.send", "ada", "r", chat.CodeRateLimited}, {"message.send", "ada", "r", chat.CodeForbidden},
-		{"message.send", "ada", "", chat.CodeRoomNotFound}, {"message.send", "ada", "r", chat.CodeRoomNotFound},
+		{"message.send", "ada", "r", ""},
+		{"message.send", "ada", "r", ""},
+		{"message.send", "ada", "r", ""},
+		{"message.send", "ada", "r", chat.CodeRateLimited},
+		{"message.send", "ada", "r", chat.CodeForbidden},
+		{"message.send", "ada", "", chat.CodeRoomNotFound},
+		{"message.send", "ada", "r", chat.CodeRoomNotFound},
 	}, took())
 
 	require.Equal(t, chat.CodeInternal, refused(t, ada, "message.send", object{"room_id": "r", "text": "panic"}).Code)

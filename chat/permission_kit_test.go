@@ -3,7 +3,6 @@ package chat_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -227,7 +226,7 @@ func (a *app) tryGo(t testing.TB, op chat.OperationInfo, s standing, arg object)
 		return answer{string(out), "ok"}
 	}
 	var e *chat.Error
-	require.True(t, errors.As(err, &e), "%s: %v", op.Name, err)
+	require.ErrorAs(t, err, &e, op.Name)
 	data, err = json.Marshal(e)
 	require.NoError(t, err)
 	return answer{string(data), e.Code}

@@ -173,7 +173,10 @@ func (w *wave) cast(random *rand.Rand, times int, control bool) {
 		}
 	}
 	for _, s := range []*sender{
-		{name: "muted-1"}, {name: "muted-2", rest: true}, {name: "muted-3", everywhere: true}, {name: "muted-4", everywhere: true, rest: true},
+		{name: "muted-1"},
+		{name: "muted-2", rest: true},
+		{name: "muted-3", everywhere: true},
+		{name: "muted-4", everywhere: true, rest: true},
 		{name: "heard", pardoned: true},
 	} {
 		if control || !s.pardoned {

@@ -59,8 +59,13 @@ func TestDuplicates(t *testing.T) {
 			require.Equal(t, time.Minute, refusal.RetryAfter)
 		}
 		for i, c := range []struct{ room, user, text string }{
-			{"r", "ada", "Buy now"}, {"r", "ada", "Buynow!"}, {"other", "ada", "Buy now!"}, {"r", "ben", "Buy now!"},
-			{"r", "ada", ""}, {"r", "ada", ""}, {"r", "ada", " "},
+			{"r", "ada", "Buy now"},
+			{"r", "ada", "Buynow!"},
+			{"other", "ada", "Buy now!"},
+			{"r", "ben", "Buy now!"},
+			{"r", "ada", ""},
+			{"r", "ada", ""},
+			{"r", "ada", " "},
 		} {
 			require.Nil(t, say(filter, t, c.room, c.user, c.text), "%d", i)
 		}

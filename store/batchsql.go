@@ -2,6 +2,7 @@ package store
 
 import (
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,9 +51,10 @@ const lookUp = "SELECT v.i," +
 // valuesTable is a table of n rows, in words that all databases have in common: their number i, and columns given as name and value.
 func valuesTable(n int, columns ...string) string {
 	var first, others strings.Builder
-	for i := 0; i < len(columns); i += 2 {
-		first.WriteString(", " + columns[i+1] + " AS " + columns[i])
-		others.WriteString(", " + columns[i+1])
+	for column := range slices.Chunk(columns, 2) {
+		name, value := column[0], column[1]
+		first.WriteString(", " + value + " AS " + name)
+		others.WriteString(", " + value)
 	}
 	var q strings.Builder
 	q.WriteString("(SELECT 1 AS i" + first.String())
