@@ -27,9 +27,9 @@ func arrivals(st *store.Store) <-chan store.Message {
 	return come
 }
 
-func parcels(t *testing.T, d storetest.Database) (n int64) {
+func parcels(t *testing.T, db *gorm.DB) (n int64) {
 	t.Helper()
-	require.NoError(t, d.GORM(t).Table("chat_outbox").Count(&n).Error)
+	require.NoError(t, db.Table("chat_outbox").Count(&n).Error)
 	return n
 }
 
@@ -100,7 +100,7 @@ func TestAppendTx(t *testing.T) {
 		require.EqualValues(t, 6, last.Seq, "what was rolled back has left no trace")
 		require.NoError(t, st.Close())
 		require.Empty(t, come)
-		require.Zero(t, parcels(t, d))
+		require.Zero(t, parcels(t, db))
 		_, err = st.AppendTx(ctx, db, store.Draft{})
 		require.ErrorIs(t, err, store.ErrClosed)
 	})
@@ -185,7 +185,7 @@ func TestAppendTxOfRemovedMember(t *testing.T) {
 		}
 		require.Equal(t, "bob", (<-arrivals(st)).Text)
 		require.NoError(t, st.Close())
-		require.Zero(t, parcels(t, d))
+		require.Zero(t, parcels(t, d.GORM(t)))
 	})
 }
 

@@ -52,11 +52,12 @@ func TestProofKillAfterCommitOfApplication(t *testing.T) {
 		}
 		require.NoError(t, st.Close())
 
+		db := d.GORM(t)
 		committed, left := make(map[int]bool), 0
 		for round := range kills {
 			o := txOrders{Name: d.Name, Place: d.Place, Round: round, Die: []string{"committed", "appended", "whenever"}[round%3]}
 			committed[round] = commitAndDie(t, o)
-			if parcels(t, d) > 0 {
+			if parcels(t, db) > 0 {
 				left++
 			}
 		}
@@ -65,7 +66,7 @@ func TestProofKillAfterCommitOfApplication(t *testing.T) {
 		st = d.Store(t)
 		come := arrivals(st)
 		for i := range 2 { // behind all that was left
-			require.NoError(t, d.GORM(t).Transaction(func(tx *gorm.DB) error {
+			require.NoError(t, db.Transaction(func(tx *gorm.DB) error {
 				_, err := st.AppendTx(t.Context(), tx, store.Draft{RoomID: txOrders{}.room(i), System: true, Text: "end"})
 				return err
 			}))
@@ -96,7 +97,7 @@ func TestProofKillAfterCommitOfApplication(t *testing.T) {
 			}
 		}
 		require.NoError(t, st.Close())
-		require.Zero(t, parcels(t, d))
+		require.Zero(t, parcels(t, db))
 		t.Logf("%d kills, after %d of them there was something left to deliver", kills, left)
 	})
 }
@@ -113,7 +114,13 @@ func commitAndDie(t *testing.T, o txOrders) (committed bool) {
 	require.NoError(t, cmd.Start())
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		require.Equal(t, txCommitted+fmt.Sprint(o.Round), lines.Text())
+		if lines.Text() != txCommitted+fmt.Sprint(o.Round) { // it says why it fails
+			var all strings.Builder
+			for more := true; more; more = lines.Scan() {
+				all.WriteString(lines.Text() + "\n")
+			}
+			require.Fail(t, "the process did not do what it should", all.String())
+		}
 		committed = true
 		if o.Die == "whenever" {
 			spin(time.Duration(rand.IntN(20_000)) * time.Microsecond)
