@@ -211,6 +211,8 @@ func (c *Chat) storeError(op string, err error) *Error {
 		e = messageNotFound()
 	case errors.Is(err, store.ErrNotInvited):
 		e = Forbidden("There is no invitation to this room.")
+	case errors.Is(err, store.ErrMuted):
+		e = NewError(CodeMuted, "You are muted.")
 	case errors.Is(err, store.ErrBanned):
 		e = NewError(CodeBanned, "You are banned from this room.")
 	case errors.Is(err, store.ErrRoomExists):

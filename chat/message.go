@@ -170,6 +170,7 @@ func (c *Chat) send(ctx context.Context, r *request, n NewMessage) (m Message, s
 	d := store.Draft{
 		RoomID: n.RoomID, Sender: r.user.row(), ClientID: n.ClientID, Text: n.Text, ParentID: n.ParentID,
 		QuotedID: n.QuotedMessageID, Mentions: n.mentions(), Metadata: store.RawJSON(n.Metadata), System: r.system, Outsider: r.access.Member == nil,
+		Speaks: !r.system && !r.user.Admin,
 	}
 	if len(n.Attachments) > 0 {
 		if d.Attachments, err = json.Marshal(n.Attachments); err != nil {
@@ -194,7 +195,7 @@ func (c *Chat) send(ctx context.Context, r *request, n NewMessage) (m Message, s
 // sendError is storeError for a message of a caller who was permitted to send it, and perhaps is not any more.
 func (c *Chat) sendError(ctx context.Context, r *request, roomID string, err error) error {
 	e := c.storeError("send", err)
-	if e.Code == CodeNotAMember || e.Code == CodeRoomNotFound {
+	if e.Code == CodeNotAMember || e.Code == CodeRoomNotFound || e.Code == CodeMuted {
 		if _, denied := c.permit(ctx, r.caller, ActionMessageSend, target{roomID: roomID}); denied != nil {
 			return denied
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/echochat/echochat/chat"
@@ -65,6 +66,29 @@ func TestRemovalWhileSlow(t *testing.T) {
 	<-slow.C
 	close(goOn)
 	require.Equal(t, answer{status: http.StatusNotFound}, <-answers)
+}
+
+// Who is muted while a filter still looks at what they say has not said it.
+func TestMuteWhileFiltering(t *testing.T) {
+	t.Parallel()
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	a := newApp(t, chat.WithFilter(func(context.Context, *chat.Draft) error {
+		close(begun)
+		<-goOn
+		return nil
+	}))
+	ada := a.connect(t, "Ada", chattest.WebSocket)
+	call(t, ada, "room.join", object{"room_id": "r"})
+	go func() {
+		<-begun
+		_, err := a.chat.System().Mute(context.WithoutCancel(t.Context()), chat.NewSanction{RoomID: "r", UserID: "ada", DurationMS: 60_000})
+		assert.NoError(t, err)
+		close(goOn)
+	}()
+	e := refused(t, ada, "message.send", object{"room_id": "r", "text": "x"})
+	require.Equal(t, chat.CodeMuted, e.Code)
+	require.InDelta(t, time.Minute, e.RetryAfter, float64(10*time.Second))
+	require.Empty(t, get[chat.Page](t, a, "Ada", "/rooms/r/messages").Messages)
 }
 
 // What a client is in other namespaces lasts as long as its connection to the main one, where bans find it.

@@ -15,7 +15,7 @@ import (
 // stored; when ctx ends later, the message is stored nevertheless. Append returns [ErrUnavailable] together with ctx's error
 // in both cases.
 //
-// Errors: [ErrInvalidArgument], [ErrRoomNotFound], [ErrNotMember], [ErrMessageNotFound] for the ParentID or the QuotedID,
+// Errors: [ErrInvalidArgument], [ErrRoomNotFound], [ErrNotMember], [ErrMuted], [ErrMessageNotFound] for the ParentID or the QuotedID,
 // [ErrIDConflict], [ErrStorageFull], [ErrUnavailable], [ErrClosed]. Safe for concurrent use.
 func (s *Store) Append(ctx context.Context, d Draft) (m Message, duplicate bool, err error) {
 	const op = "append"

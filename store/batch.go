@@ -74,6 +74,7 @@ type counter struct {
 // known is what the database knows of a request.
 type known struct {
 	member   bool
+	muted    bool
 	existing string // id of the message with the same room, sender and ClientID
 }
 
@@ -106,7 +107,7 @@ func (b *batch) lockRooms() error {
 	return nil
 }
 
-// lookUp asks, in one query, which senders are members and which messages are there already.
+// lookUp asks, in one query, which senders are members or muted and which messages are there already.
 func (b *batch) lookUp() error {
 	b.known = make([]known, len(b.requests))
 	start := 0
@@ -115,14 +116,14 @@ func (b *batch) lookUp() error {
 		err := b.query(of(b.sql.lookUp, len(part)), b.sql.table(part), func(rows *sql.Rows) error {
 			var i int
 			var k known
-			var member, existing sql.NullString
-			if err := rows.Scan(&i, &member, &existing); err != nil {
+			var member, existing, muted sql.NullString
+			if err := rows.Scan(&i, &member, &existing, &muted); err != nil {
 				return err
 			}
 			if i += start - 1; i >= len(b.known) { // one of those that fill the portion up
 				return nil
 			}
-			k.member, k.existing = member.Valid, existing.String
+			k.member, k.muted, k.existing = member.Valid, muted.Valid, existing.String
 			b.known[i] = k
 			if existing.Valid {
 				ids = append(ids, k.existing)
@@ -188,6 +189,8 @@ func (b *batch) number() error {
 			res.err = ErrRoomNotFound
 		case !r.system && !b.known[i].member:
 			res.err = ErrNotMember
+		case r.speaks && b.known[i].muted:
+			res.err = ErrMuted
 		default:
 			first[k] = i
 			room.added++

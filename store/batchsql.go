@@ -25,7 +25,7 @@ func newBatchSQL(d migrations.Dialect) batchSQL {
 		switch d {
 		case migrations.Postgres:
 			s.lock[i] = "SELECT id, last_seq, last_message_at FROM chat_rooms WHERE id = ANY ($1::text[])" + order
-			s.lookUp[i] = lookUp + "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY v (room_id, user_id, client_id, i)"
+			s.lookUp[i] = strings.Replace(lookUp, "?", "$4", 1) + "unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY v (room_id, user_id, client_id, i)"
 			s.advance[i] = "UPDATE chat_rooms SET last_seq = last_seq + $1, last_message_at = $2 WHERE id = ANY ($3::text[])"
 			continue
 		case migrations.MySQL:
@@ -45,7 +45,9 @@ func newBatchSQL(d migrations.Dialect) batchSQL {
 // a join, or for a list of rows after IN, some read a whole table when there are many requests.
 const lookUp = "SELECT v.i," +
 	" (SELECT m.user_id FROM chat_members m WHERE m.room_id = v.room_id AND m.user_id = v.user_id)," +
-	" (SELECT e.id FROM chat_messages e WHERE e.room_id = v.room_id AND e.sender_id = v.user_id AND e.client_id = v.client_id)" +
+	" (SELECT e.id FROM chat_messages e WHERE e.room_id = v.room_id AND e.sender_id = v.user_id AND e.client_id = v.client_id)," +
+	" (SELECT MAX(s.user_id) FROM chat_sanctions s WHERE s.user_id = v.user_id AND s.kind = 'mute'" +
+	" AND (s.room_id = '' OR s.room_id = v.room_id) AND (s.until = 0 OR s.until > ?))" +
 	" FROM "
 
 // valuesTable is a table of n rows, in words that all databases have in common: their number i, and columns given as name and value.
@@ -83,7 +85,7 @@ func (s *batchSQL) list(values []string, before ...any) []any {
 // table makes the arguments of lookUp.
 func (s *batchSQL) table(requests []*request) []any {
 	if !s.arrays {
-		args := make([]any, 0, 3*len(requests))
+		args := append(make([]any, 0, 1+3*len(requests)), int64(now()))
 		for _, r := range requests {
 			args = append(args, r.msg.RoomID, r.msg.SenderID, r.msg.ClientID)
 		}
@@ -95,7 +97,7 @@ func (s *batchSQL) table(requests []*request) []any {
 			columns[i] = append(columns[i], v)
 		}
 	}
-	return []any{array(columns[0]), array(columns[1]), array(columns[2])}
+	return []any{array(columns[0]), array(columns[1]), array(columns[2]), int64(now())}
 }
 
 // array writes values as PostgreSQL reads them, see its manual, "Array Input and Output Syntax"; not every driver takes a slice.

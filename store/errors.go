@@ -29,6 +29,9 @@ var (
 	// ErrBanned: the user is banned from the room, or everywhere.
 	ErrBanned = errors.New("banned")
 
+	// ErrMuted: the user is muted in the room, or everywhere.
+	ErrMuted = errors.New("muted")
+
 	// ErrNotSanctioned: the user is not muted or banned there.
 	ErrNotSanctioned = errors.New("no such sanction")
 

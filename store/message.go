@@ -69,6 +69,9 @@ type Draft struct {
 
 	// Outsider says that the sender need not be a member: whoever appends has decided so.
 	Outsider bool
+
+	// Speaks says that a mute of the sender, if there is one when the message is about to be stored, keeps it from being.
+	Speaks bool
 }
 
 func (d Draft) validate() error {

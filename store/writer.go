@@ -38,6 +38,7 @@ const (
 type request struct {
 	msg      Message
 	system   bool
+	speaks   bool
 	size     int64
 	accepted time.Time
 	done     chan struct{}
@@ -51,7 +52,7 @@ type request struct {
 
 func newRequest(m Message, d Draft) *request {
 	return &request{
-		msg: m, system: d.System || d.Outsider,
+		msg: m, system: d.System || d.Outsider, speaks: d.Speaks,
 		size: int64(len(m.Text) + len(m.Attachments) + len(m.Metadata)),
 		done: make(chan struct{}),
 	}
