@@ -178,6 +178,19 @@ func (c *Chat) everyone(roomID, userID string) socketio.Broadcast {
 	return c.server.To(roomKey(roomID), userKey(userID))
 }
 
+// companyMembers is the size of room up to which its members are company to one another: everyone is told who has come, who is
+// online and who has read what. In a larger one that would be as many events as the square of its members; there only the user's own
+// connections are told, and member.list, presence.get and message.readers answer who asks.
+const companyMembers = 100
+
+// company is everyone in a room of so many members as are company, and the connections of the user whom the event is about.
+func (c *Chat) company(roomID string, members int64, userID string) socketio.Broadcast {
+	if members > companyMembers {
+		return c.server.To(userKey(userID))
+	}
+	return c.everyone(roomID, userID)
+}
+
 // deliver tells everyone in its room about each committed message. The store calls it in the order of seq.
 func (c *Chat) deliver(rows []store.Message) {
 	for _, row := range rows {

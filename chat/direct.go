@@ -60,7 +60,7 @@ func (c *Chat) openDirect(ctx context.Context, r *request, in *UserRef) (RoomRes
 	}
 	room := roomOf(row)
 	for _, u := range joining {
-		c.announceAdded(room.ID, Member{User: u, Role: store.RoleMember, JoinedAt: time.Now().UTC().Truncate(time.Millisecond), Online: c.presence.online(u.ID)})
+		c.announceAdded(room, Member{User: u, Role: store.RoleMember, JoinedAt: time.Now().UTC().Truncate(time.Millisecond), Online: c.presence.online(u.ID)})
 		if u.ID == other.ID {
 			c.notifyAdded(room, u.ID, &r.user)
 		}

@@ -168,7 +168,7 @@ func (c *Chat) accept(ctx context.Context, r *request, roomID string) (Member, e
 		return Member{}, c.storeError("accept invitation", err)
 	}
 	m := c.memberOf(row)
-	c.announceAdded(roomID, m)
+	c.announceAdded(roomOf(r.access.Room), m)
 	c.notice(r, r.access.Room, noticeOf{Kind: NoticeMemberJoined, User: r.actor()})
 	return m, nil
 }

@@ -190,7 +190,7 @@ func (c *Chat) addMember(ctx context.Context, room Room, u User, role store.Role
 	}
 	m = c.memberOf(row)
 	if added {
-		c.announceAdded(room.ID, m)
+		c.announceAdded(room, m)
 	}
 	return m, added, nil
 }
@@ -239,6 +239,7 @@ func (c *Chat) evict(ctx context.Context, roomID string, u User) {
 	}
 }
 
-func (c *Chat) announceAdded(roomID string, m Member) {
-	c.emit(Event{Type: EventMemberAdded, RoomID: roomID, User: &m.User, Member: &m}, c.everyone(roomID, m.User.ID))
+func (c *Chat) announceAdded(room Room, m Member) {
+	to := c.company(room.ID, room.MemberCount, m.User.ID)
+	c.emit(Event{Type: EventMemberAdded, RoomID: room.ID, User: &m.User, Member: &m}, to)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/echochat/echochat/store"
 )
 
-// announcePresence tells everybody who shares a room with u, in as many sends as u's rooms have pages.
+// announcePresence tells everybody who shares a room of at most companyMembers with u, in as many sends as u's rooms have pages.
 func (c *Chat) announcePresence(ctx context.Context, u User, status Status) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -22,9 +22,11 @@ func (c *Chat) announcePresence(ctx context.Context, u User, status Status) {
 			c.log.Warn("chat: presence could not be announced", "err", err)
 			return
 		}
-		keys := make([]string, len(page.Rooms))
-		for i, r := range page.Rooms {
-			keys[i] = roomKey(r.ID)
+		var keys []string
+		for _, r := range page.Rooms {
+			if r.MemberCount <= companyMembers {
+				keys = append(keys, roomKey(r.ID))
+			}
 		}
 		if len(keys) > 0 { // a broadcast to no room would go to everybody
 			c.emit(Event{Type: EventPresenceChanged, User: &u, Status: status}, c.server.To(keys...))

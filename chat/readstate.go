@@ -6,11 +6,6 @@ import (
 	"github.com/echochat/echochat/store"
 )
 
-// receiptMembers is the size of room up to which everyone there is told who has read what (message.read). In a larger one a message
-// would cause as many events as the square of its readers; there only the reader's own connections are told, and message.readers
-// answers who asks.
-const receiptMembers = 100
-
 // ReadMark is a place in a room: a message, by one of its names.
 type ReadMark struct {
 	RoomID    string `json:"room_id"`
@@ -84,10 +79,7 @@ func (c *Chat) mark(
 		return ReadState{}, c.storeError("mark as read", err)
 	}
 	if state.Moved {
-		to := c.server.To(userKey(r.user.ID))
-		if r.access.Room.MemberCount <= receiptMembers {
-			to = c.everyone(in.RoomID, r.user.ID)
-		}
+		to := c.company(in.RoomID, r.access.Room.MemberCount, r.user.ID)
 		c.emit(Event{Type: EventMessageRead, RoomID: in.RoomID, Seq: state.ReadSeq, User: r.actor()}, to)
 	}
 	return ReadState{ReadSeq: state.ReadSeq, UnreadCount: state.Unread()}, nil

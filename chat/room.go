@@ -144,7 +144,7 @@ func (c *Chat) newRoom(ctx context.Context, n NewRoom) (Room, error) {
 	room := roomOf(r)
 	if n.Creator.ID != "" {
 		c.emit(Event{Type: EventRoomCreated, RoomID: room.ID, User: &n.Creator, Room: &room}, c.server.To(userKey(n.Creator.ID)))
-		c.announceAdded(room.ID, Member{
+		c.announceAdded(room, Member{
 			User: n.Creator, Role: store.RoleOwner, JoinedAt: room.CreatedAt, Online: c.presence.online(n.Creator.ID),
 		})
 	}

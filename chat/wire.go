@@ -43,7 +43,7 @@ const (
 	EventReactionDeleted = "reaction.deleted"           // room_id, seq, user, message, reaction; the user has taken the reaction back
 	EventMentioned       = "notification.message_new"   // room_id, seq, user?, message; it names whoever gets this, on connections that are not in the room
 	EventMessageRead     = "message.read"               // room_id, seq, user; the user has read up to there: to everyone in rooms of at most 100 members, and to the user
-	EventMemberAdded     = "member.added"               // room_id, user, member; somebody became a member of the room
+	EventMemberAdded     = "member.added"               // room_id, user, member; somebody became a member of the room: to everyone in rooms of at most 100 members, and to the user
 	EventMemberRemoved   = "member.removed"             // room_id, user; a membership ended, also told to the user it belonged to
 	EventMemberUpdated   = "member.updated"             // room_id, user, member; a member has another role, is muted or is not any more
 	EventRoomCreated     = "room.created"               // room_id, user, room; to the user who has created it
@@ -56,7 +56,7 @@ const (
 	EventUninvited       = "invitation.removed"         // room_id, user; the user's invitation was declined or taken back
 	EventTypingStart     = "typing.start"               // room_id, user, parent_id?; somebody else in the room types; clients send it too
 	EventTypingStop      = "typing.stop"                // room_id, user, parent_id?; somebody else in the room types no more; clients send it too
-	EventPresenceChanged = "user.presence.changed"      // user, status; somebody who shares a room came, went, or wants to be shown differently
+	EventPresenceChanged = "user.presence.changed"      // user, status; somebody who shares a room of at most 100 members came, went, or wants to be shown differently
 	EventSessionExpiring = "session.expiring"           // expires_at; the sign-in is about to expire: say auth.refresh, or be disconnected then
 	EventSessionExpired  = "session.expired"            // the sign-in has expired, and the connection ends: connect again with a new one
 	EventServerDraining  = "server.draining"            // the server is about to close the connection: reconnect

@@ -17,7 +17,7 @@ export interface ServerToClientEvents {
   "notification.message_new": (event: NotificationMessageNewEvent) => void;
   /** The user has read up to there: to everyone in rooms of at most 100 members, and to the user. */
   "message.read": (event: MessageReadEvent) => void;
-  /** Somebody became a member of the room. */
+  /** Somebody became a member of the room: to everyone in rooms of at most 100 members, and to the user. */
   "member.added": (event: MemberAddedEvent) => void;
   /** A membership ended, also told to the user it belonged to. */
   "member.removed": (event: MemberRemovedEvent) => void;
@@ -43,7 +43,7 @@ export interface ServerToClientEvents {
   "typing.start": (event: TypingStartEvent) => void;
   /** Somebody else in the room types no more; clients send it too. */
   "typing.stop": (event: TypingStopEvent) => void;
-  /** Somebody who shares a room came, went, or wants to be shown differently. */
+  /** Somebody who shares a room of at most 100 members came, went, or wants to be shown differently. */
   "user.presence.changed": (event: UserPresenceChangedEvent) => void;
   /** The sign-in is about to expire: say auth.refresh, or be disconnected then. */
   "session.expiring": (event: SessionExpiringEvent) => void;
@@ -272,7 +272,7 @@ export interface MessageReadEvent {
   user: User;
 }
 
-/** Somebody became a member of the room. */
+/** Somebody became a member of the room: to everyone in rooms of at most 100 members, and to the user. */
 export interface MemberAddedEvent {
   type: "member.added";
   created_at: string;
@@ -401,7 +401,7 @@ export interface TypingStopEvent {
   parent_id?: string;
 }
 
-/** Somebody who shares a room came, went, or wants to be shown differently. */
+/** Somebody who shares a room of at most 100 members came, went, or wants to be shown differently. */
 export interface UserPresenceChangedEvent {
   type: "user.presence.changed";
   created_at: string;
