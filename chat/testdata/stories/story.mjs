@@ -163,6 +163,11 @@ export class Person {
     return this.#told.filter((event) => event.type === type);
   }
 
+  everHeardBut(type) {
+    return this.#told.filter((event) => event.type !== type);
+  }
+
+  // leaves ends the connection, as who closes the tab.
   leaves() {
     this.socket.disconnect();
   }
