@@ -418,8 +418,8 @@ func TestUnansweredCommitOfRoomsAndMembers(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// A plain message is stored by four statements, the INSERT with the columns it has a value for alone. A fifth is for replies, and another for
-// mentions.
+// A plain message is stored by four statements, the INSERT with the columns it has a value for alone. A fifth is for replies, and two more for
+// mentions: they are looked up once more, in the transaction.
 func TestStatementsOfAMessage(t *testing.T) {
 	t.Parallel()
 	s, d := faultyStore(t)
@@ -439,9 +439,9 @@ func TestStatementsOfAMessage(t *testing.T) {
 	}{
 		{Draft{ParentID: first.ID}, 1 + 5},
 		{Draft{QuotedID: first.ID}, 1 + 4},
-		{Draft{Mentions: UserIDs{"ann"}}, 1 + 5},
+		{Draft{Mentions: UserIDs{"ann"}}, 1 + 6},
 		{Draft{Mentions: UserIDs{"nobody"}}, 1 + 4},
-		{Draft{ParentID: first.ID, QuotedID: first.ID, Mentions: UserIDs{"ann"}}, 3 + 6},
+		{Draft{ParentID: first.ID, QuotedID: first.ID, Mentions: UserIDs{"ann"}}, 3 + 7},
 	} {
 		c.draft.RoomID, c.draft.Sender = "r", User{ID: "ann"}
 		_, _, err := s.Append(t.Context(), c.draft)
