@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/echochat/echochat/chat/socketio"
 	"github.com/echochat/echochat/store"
 )
 
@@ -198,6 +199,9 @@ func (c *Chat) addMember(ctx context.Context, room Room, u User, role store.Role
 func (c *Chat) removeMemberFrom(ctx context.Context, r *request, in *MemberRef) (nothing, error) {
 	row, err := c.subject(ctx, r, in.UserID)
 	if err != nil {
+		if errors.Is(err, &Error{Code: CodeNotAMember}) { // perhaps by a removal that got no answer, which is tried again now
+			c.closeDeaf(ctx, in.RoomID, in.UserID, c.unsubscribe(in.RoomID, in.UserID))
+		}
 		return nothing{}, err
 	}
 	u, room := userOf(row.User, in.UserID), roomOf(r.access.Room)
@@ -230,12 +234,22 @@ func (c *Chat) removeMember(ctx context.Context, room Room, u User, audit ...sto
 
 // evict takes the connections of a user out of a room whose member they are no longer, and tells them and the room.
 func (c *Chat) evict(ctx context.Context, roomID string, u User) {
-	c.unsubscribe(roomID, u.ID)
+	left := c.unsubscribe(roomID, u.ID)
 	c.typing.stop(roomID, u.ID)
 	c.emit(Event{Type: EventMemberRemoved, RoomID: roomID, User: &u}, c.everyone(roomID, u.ID))
-	// Who has joined again in the meantime may have been taken out too, and is deaf without knowing.
-	if _, err := c.store.Member(ctx, roomID, u.ID); !errors.Is(err, store.ErrNotMember) {
-		c.server.In(userKey(u.ID)).DisconnectSockets(true)
+	c.closeDeaf(ctx, roomID, u.ID, left)
+}
+
+// closeDeaf closes connections of a user that were taken out of a room, if the user has joined it again in the meantime: they
+// would be deaf without knowing. The clients come back.
+func (c *Chat) closeDeaf(ctx context.Context, roomID, userID string, left []*socketio.Socket) {
+	if len(left) == 0 {
+		return
+	}
+	if _, err := c.store.Member(ctx, roomID, userID); !errors.Is(err, store.ErrNotMember) {
+		for _, s := range left {
+			s.CloseConnection()
+		}
 	}
 }
 

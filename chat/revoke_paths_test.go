@@ -68,6 +68,20 @@ func TestRemovalWhileSlow(t *testing.T) {
 	require.Equal(t, answer{status: http.StatusNotFound}, <-answers)
 }
 
+// Whoever tries a removal again that got no answer gets the connections out, too, if it had happened.
+func TestRemovalAgain(t *testing.T) {
+	t.Parallel()
+	a := newApp(t)
+	ada, bob := a.connect(t, "Ada", chattest.WebSocket), a.connect(t, "Bob", chattest.Polling)
+	for _, s := range []*chattest.Socket{ada, bob} {
+		call(t, s, "room.join", object{"room_id": "r"})
+	}
+	require.NoError(t, a.store.RemoveMember(t.Context(), "r", "bob"))
+	require.Equal(t, chat.CodeNotAMember, refused(t, ada, "member.remove", object{"room_id": "r", "user_id": "bob"}).Code)
+	call(t, ada, "message.send", object{"room_id": "r", "text": "he is gone"})
+	bob.ExpectNone(t, "message.new")
+}
+
 // Who is muted while a filter still looks at what they say has not said it.
 func TestMuteWhileFiltering(t *testing.T) {
 	t.Parallel()
