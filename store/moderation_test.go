@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -352,6 +353,42 @@ func TestFlags(t *testing.T) {
 		for _, cursor := range []string{"x", "1", ".", "1.\xff"} {
 			_, err = st.Flags(ctx, store.FlagQuery{Cursor: cursor})
 			require.ErrorIs(t, err, store.ErrInvalidArgument, "%q", cursor)
+		}
+	})
+}
+
+// Memberships that others end while a ban ends them all are counted once.
+func TestBanDuringRemovals(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, d storetest.Database) {
+		ctx, st, other := t.Context(), d.Store(t), d.Store(t)
+		const rooms = 40
+		room := func(i int) string { return fmt.Sprintf("room-%02d", i) }
+		for i := range rooms {
+			_, err := st.CreateRoom(ctx, store.RoomDraft{ID: room(i), Creator: ann})
+			require.NoError(t, err)
+			_, _, err = st.AddMember(ctx, room(i), bob, "")
+			require.NoError(t, err)
+		}
+		removed := make(chan []string, 1)
+		go func() {
+			var gone []string
+			for i := range rooms {
+				if err := other.RemoveMember(ctx, room(rooms-1-i), "bob"); err == nil {
+					gone = append(gone, room(rooms-1-i))
+				}
+			}
+			removed <- gone
+		}()
+		left, err := st.Sanction(ctx, store.Sanction{UserID: "bob", Kind: store.SanctionBan})
+		require.NoError(t, err)
+		left = append(left, <-removed...)
+		slices.Sort(left)
+		require.Len(t, slices.Compact(left), rooms)
+		for i := range rooms {
+			r, err := st.Room(ctx, room(i))
+			require.NoError(t, err)
+			require.EqualValues(t, 1, r.MemberCount, r.ID)
 		}
 	})
 }

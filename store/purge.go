@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/echochat/echochat/migrations"
 )
@@ -51,7 +52,7 @@ func (s *Store) DeleteRoom(ctx context.Context, id string, audit ...Audit) (room
 }
 
 // purger removes what belonged to deleted rooms. Each step takes about as long as the pause after it, so it leaves the database
-// to the living. Several processes may purge the same room.
+// to the living. Of several processes one at a time works on a room.
 type purger struct {
 	store *Store
 	wake  chan struct{}
@@ -104,6 +105,11 @@ func (s *Store) purge(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	return true, s.writing(ctx, "purge", func(tx *gorm.DB, _ int) error {
+		// One process at a time: to another one on PostgreSQL, a table whose first rows are just being removed would look empty.
+		var locked []string
+		if err := lockPurging(tx, rooms[0]).Pluck("id", &locked).Error; err != nil || len(locked) == 0 {
+			return err
+		}
 		for _, step := range purgeSteps(s.dialect) {
 			if n, err := step(tx, rooms[0]); err != nil || n > 0 {
 				return err
@@ -115,6 +121,11 @@ func (s *Store) purge(ctx context.Context) (more bool, err error) {
 
 func purgeable(tx *gorm.DB) *gorm.DB {
 	return tx.Model(&Room{}).Where("type = ?", roomPurging).Order("id").Limit(1)
+}
+
+func lockPurging(tx *gorm.DB, roomID string) *gorm.DB {
+	lock := clause.Locking{Strength: clause.LockingStrengthUpdate}
+	return tx.Clauses(lock).Model(&Room{}).Where("id = ? AND type = ?", roomID, roomPurging)
 }
 
 // purgeStep removes a portion of a room's rows from a table and returns how many there were.

@@ -134,3 +134,30 @@ func TestPurgeResumes(t *testing.T) {
 		}, 20*time.Second, 10*time.Millisecond)
 	})
 }
+
+// Several processes that purge the same room leave nothing of it.
+func TestPurgeTogether(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, d storetest.Database) {
+		st := d.Store(t)
+		general(t, st)
+		for i := range 2000 {
+			require.NoError(t, st.PutUser(t.Context(), user(i)))
+		}
+		db := rows(t, d)
+		require.NoError(t, db.Exec("INSERT INTO chat_members (room_id, user_id, role, joined_at)"+
+			" SELECT 'general', id, 'member', 0 FROM chat_users WHERE id LIKE 'user-%'").Error)
+		require.NoError(t, db.Exec("UPDATE chat_rooms SET deleted_at = 1, type = 'purging' WHERE id = 'general'").Error)
+		for range 3 {
+			d.Store(t)
+		}
+		require.Eventually(t, func() bool {
+			var purged int64
+			require.NoError(t, db.Raw("SELECT COUNT(*) FROM chat_rooms WHERE type = 'purged'").Scan(&purged).Error)
+			return purged == 1
+		}, 20*time.Second, time.Millisecond)
+		var left int64
+		require.NoError(t, db.Raw("SELECT COUNT(*) FROM chat_members").Scan(&left).Error)
+		require.Zero(t, left)
+	})
+}

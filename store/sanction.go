@@ -94,17 +94,25 @@ func endMemberships(tx *gorm.DB, userID, roomID string) (left []string, err erro
 		of = of.Where("room_id = ?", roomID)
 	}
 	of = of.Session(&gorm.Session{})
-	if err := of.Model(&Member{}).Order("room_id").Pluck("room_id", &left).Error; err != nil {
+	var rooms []string
+	if err := of.Model(&Member{}).Order("room_id").Pluck("room_id", &rooms).Error; err != nil {
 		return nil, err
 	}
-	for part := range portions(left) { // in the order of ids, as everybody locks rooms
-		rooms := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Model(&Room{}).Where("id IN ?", part).Order("id")
-		if err := rooms.Pluck("id", new([]string)).Error; err != nil {
+	for part := range portions(rooms) { // in the order of ids, as everybody locks rooms
+		lock := tx.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate}).Model(&Room{}).Where("id IN ?", part).Order("id")
+		if err := lock.Pluck("id", new([]string)).Error; err != nil {
 			return nil, err
 		}
-		if err := tx.Delete(&Member{}, "user_id = ? AND room_id IN ?", userID, part).Error; err != nil {
+		// Once more, as others may have ended some before the rooms were locked.
+		here := tx.Where("user_id = ? AND room_id IN ?", userID, part).Session(&gorm.Session{})
+		var ended []string
+		if err := here.Model(&Member{}).Order("room_id").Pluck("room_id", &ended).Error; err != nil {
 			return nil, err
 		}
+		if err := here.Delete(&Member{}).Error; err != nil {
+			return nil, err
+		}
+		left = append(left, ended...)
 	}
 	if err := of.Delete(&Invitation{}).Error; err != nil {
 		return nil, err
