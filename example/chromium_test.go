@@ -215,9 +215,9 @@ func (p *tab) hears(t *testing.T, text string) {
 
 func (p *tab) signIn(t *testing.T, name string) {
 	t.Helper()
-	p.until(t, `document.activeElement.id === "name"`)
+	p.until(t, `document.activeElement?.id === "name"`)
 	p.write(t, name)
-	p.until(t, `document.activeElement.id === "text" && document.getElementById("my-state").textContent === "Connected"`)
+	p.until(t, `document.activeElement?.id === "text" && document.getElementById("my-state").textContent === "Connected"`)
 }
 
 func TestPageInChromium(t *testing.T) {
@@ -299,7 +299,7 @@ func testScrollBack(t *testing.T, browser *chromium) {
 // signInOnPhone ends in the list of rooms, from which it opens the first.
 func (p *tab) signInOnPhone(t *testing.T, name string) {
 	t.Helper()
-	p.until(t, `document.activeElement.id === "name"`)
+	p.until(t, `document.activeElement?.id === "name"`)
 	p.write(t, name)
 	p.until(t, `document.querySelector("#room-list button")`)
 	p.run(t, `document.querySelector("#room-list button").click()`, nil)

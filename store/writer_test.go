@@ -171,7 +171,7 @@ func TestStorageFull(t *testing.T) {
 	m, _, err := s.Append(t.Context(), draft("b"))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, m.Seq, "a is not stored")
-	require.Equal(t, opened+1, d.opened.Load(), "the connection that failed is not used again")
+	require.Greater(t, d.opened.Load(), opened, "the connection that failed is not used again")
 	require.NoError(t, s.Close())
 	require.Len(t, delivered, 1)
 }
