@@ -37,8 +37,13 @@ type Database struct {
 }
 
 // Names are the databases that [Run] runs on: "sqlite" with store.Open, "modernc" with store.New on the pure-Go SQLite,
-// "postgres" and "mysql" with store.New.
-func Names() []string { return []string{"sqlite", "modernc", "postgres", "mysql"} }
+// "postgres" and "mysql" with store.New; or those of them that ECHOCHAT_DATABASES lists, with spaces between.
+func Names() []string {
+	if only := strings.Fields(os.Getenv("ECHOCHAT_DATABASES")); len(only) > 0 {
+		return only
+	}
+	return []string{"sqlite", "modernc", "postgres", "mysql"}
+}
 
 // Run runs test on each database, as parallel subtests.
 func Run(t *testing.T, test func(t *testing.T, d Database)) {
