@@ -56,7 +56,9 @@ func (c *Chat) sanction(ctx context.Context, r *request, kind store.SanctionKind
 // enforceBan takes the connections of a banned user away and tells those who were there, and the user first: with which reason.
 func (c *Chat) enforceBan(ctx context.Context, r *request, s Sanction, left []string) {
 	told := Event{Type: EventUserBanned, RoomID: s.RoomID, User: &s.User, Sanction: &s}
-	c.emit(told, c.server.To(userKey(s.User.ID)))
+	if s.RoomID == "" || len(left) > 0 || c.mayKnow(ctx, s.User, s.RoomID) {
+		c.emit(told, c.server.To(userKey(s.User.ID)))
+	}
 	told.Sanction = &Sanction{Kind: s.Kind, RoomID: s.RoomID, User: s.User, Until: s.Until, CreatedAt: s.CreatedAt} // not why, and by whom
 	if s.RoomID == "" {
 		c.server.In(userKey(s.User.ID)).DisconnectSockets(true)
@@ -98,7 +100,11 @@ func (c *Chat) liftSanction(ctx context.Context, r *request, kind store.Sanction
 	u := userOf(users[userID], userID)
 	switch {
 	case kind == store.SanctionBan && roomID != "":
-		c.emit(Event{Type: EventUserUnbanned, RoomID: roomID, User: &u}, c.everyone(roomID, userID))
+		to := c.server.To(roomKey(roomID))
+		if c.mayKnow(ctx, u, roomID) {
+			to = c.everyone(roomID, userID)
+		}
+		c.emit(Event{Type: EventUserUnbanned, RoomID: roomID, User: &u}, to)
 	case kind == store.SanctionMute && roomID != "":
 		c.announceMuted(ctx, roomID, u, nil)
 	}
@@ -118,6 +124,12 @@ func (c *Chat) announceMuted(ctx context.Context, roomID string, u User, s *stor
 		c.typing.stop(roomID, u.ID)
 	}
 	c.emit(Event{Type: EventMemberUpdated, RoomID: roomID, User: &u, Member: &m}, c.everyone(roomID, u.ID))
+}
+
+// mayKnow says whether a user may know that there is a room, as the banned may who could see it otherwise.
+func (c *Chat) mayKnow(ctx context.Context, u User, roomID string) bool {
+	_, err := c.permit(ctx, caller{user: u}, ActionRoomRead, target{roomID: roomID})
+	return err == nil || errors.Is(err, &Error{Code: CodeBanned})
 }
 
 // checkBan refuses a user who is banned everywhere.

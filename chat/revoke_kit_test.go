@@ -97,7 +97,8 @@ type subject struct {
 
 	mu      sync.Mutex
 	heard   []news
-	last    int64 // seq of the last message
+	last    int64  // seq of the last message
+	lastID  string // and its id
 	ended   time.Time
 	revoked time.Time
 }
@@ -154,7 +155,9 @@ func (s *subject) listen(ctx context.Context, socket *chattest.Socket) {
 		s.note(n)
 		if event.RoomID == s.room && event.Message != nil {
 			s.mu.Lock()
-			s.last = max(s.last, event.Message.Seq)
+			if event.Type == chat.EventMessageNew {
+				s.last, s.lastID = event.Message.Seq, event.Message.ID
+			}
 			s.mu.Unlock()
 		}
 	}
@@ -203,15 +206,20 @@ func (s *subject) join(ctx context.Context, room string) (joined bool, err error
 
 // read asks over REST for everything that could show the room.
 func (s *subject) read(ctx context.Context) error {
-	room := "/rooms/" + s.room
+	s.mu.Lock()
+	room, message := "/rooms/"+s.room, "/messages/"+s.lastID
+	s.mu.Unlock()
 	for _, path := range []string{
-		room, room + "/messages", room + "/members", "/rooms", "/search?q=" + word, "/search?q=" + word + "&room_id=" + url.QueryEscape(s.room),
+		room, room + "/messages", room + "/members", room + "/pins", message, message + "/replies", message + "/readers", "/rooms", "/sync", "/search?q=" + word, "/search?q=" + word + "&room_id=" + url.QueryEscape(s.room),
 	} {
 		asked := time.Now()
 		var out struct {
 			Messages []chat.Message      `json:"messages"`
 			Results  []chat.SearchResult `json:"results"`
-			Rooms    []chat.ListedRoom   `json:"rooms"`
+			Rooms    []struct {
+				ID   string    `json:"id"`
+				Room chat.Room `json:"room"`
+			} `json:"rooms"`
 		}
 		status, err := s.a.rest(ctx, s.token, http.MethodGet, path, nil, &out)
 		if err != nil {
@@ -220,11 +228,11 @@ func (s *subject) read(ctx context.Context) error {
 		if status != http.StatusOK {
 			continue
 		}
-		if strings.HasPrefix(path, room) || s.how.total {
+		if strings.HasPrefix(path, room) || strings.HasPrefix(path, message) || s.how.total {
 			s.notePage("GET "+path, asked, out.Messages)
 		}
 		for _, r := range out.Rooms {
-			s.note(news{what: "GET " + path, of: r.ID, made: asked})
+			s.note(news{what: "GET " + path, of: r.ID + r.Room.ID, made: asked})
 		}
 		for _, hit := range out.Results {
 			s.note(news{what: "GET " + path, of: hit.Message.RoomID, made: asked})

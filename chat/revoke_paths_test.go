@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +81,49 @@ func TestRemovalAgain(t *testing.T) {
 	require.Equal(t, chat.CodeNotAMember, refused(t, ada, "member.remove", object{"room_id": "r", "user_id": "bob"}).Code)
 	call(t, ada, "message.send", object{"room_id": "r", "text": "he is gone"})
 	bob.ExpectNone(t, "message.new")
+}
+
+// Who has left the room of two hears nothing of it by the tutorials' events either, and others what the filters have made of it.
+func TestPrivateMessageAfterLeaving(t *testing.T) {
+	t.Parallel()
+	a := newClosedApp(t, chat.WithTutorialEvents(), chat.WithFilter(func(_ context.Context, d *chat.Draft) error {
+		d.Text = strings.ToUpper(d.Text)
+		return nil
+	}))
+	ada, bob := a.connect(t, "Ada", chattest.WebSocket), a.connect(t, "Bob", chattest.WebSocket)
+	say := object{"content": "hi", "to": "bob"}
+	ada.ExpectAck(t, "private message", say)
+	var said struct{ Content, From string }
+	require.NoError(t, bob.Expect(t, "private message").Decode(0, &said))
+	require.Equal(t, "HI", said.Content)
+	call(t, bob, "room.leave", object{"room_id": store.DirectID("ada", "bob")})
+	ada.ExpectAck(t, "private message", say)
+	bob.ExpectNone(t, "private message")
+}
+
+// A ban from a hidden room does not tell a stranger of it.
+func TestBanOfStranger(t *testing.T) {
+	t.Parallel()
+	a := newClosedApp(t)
+	ctx, system := t.Context(), a.chat.System()
+	for id, kind := range map[string]store.RoomType{"hidden": store.RoomPrivate, "open": store.RoomPublic} {
+		_, err := system.CreateRoom(ctx, chat.NewRoom{ID: id, Type: kind})
+		require.NoError(t, err)
+	}
+	bob := a.connect(t, "Bob", chattest.WebSocket)
+	for _, id := range []string{"hidden", "open"} {
+		_, err := system.Ban(ctx, chat.NewSanction{RoomID: id, UserID: "bob"})
+		require.NoError(t, err)
+		require.NoError(t, system.Unban(ctx, id, "bob"))
+	}
+	require.Equal(t, "open", expect(t, bob, "user.banned").RoomID)
+	require.Equal(t, "open", expect(t, bob, "user.unbanned").RoomID)
+	bob.ExpectNone(t, "user.banned", "user.unbanned")
+	_, err := system.AddMember(ctx, "hidden", named("bob"))
+	require.NoError(t, err)
+	_, err = system.Ban(ctx, chat.NewSanction{RoomID: "hidden", UserID: "bob"})
+	require.NoError(t, err)
+	require.Equal(t, "hidden", expect(t, bob, "user.banned").RoomID, "who was a member is told")
 }
 
 // Who is muted while a filter still looks at what they say has not said it.

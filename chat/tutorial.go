@@ -378,14 +378,19 @@ func (t *tutorial) privateMessage(ctx context.Context, s *socketio.Socket, u Use
 		return invalid("to", "is missing")
 	}
 	n := &NewMessage{RoomID: store.DirectID(u.ID, in.To), Text: in.Content}
-	_, err := t.do(ctx, s, u, EventMessageSend, n)
+	out, err := t.do(ctx, s, u, EventMessageSend, n)
 	if errors.Is(err, &Error{Code: CodeRoomNotFound}) || errors.Is(err, &Error{Code: CodeNotAMember}) { // their first one
 		if _, err = t.do(ctx, s, u, "room.direct", &UserRef{UserID: in.To}); err == nil {
-			_, err = t.do(ctx, s, u, EventMessageSend, n)
+			out, err = t.do(ctx, s, u, EventMessageSend, n)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	return s.To(userKey(in.To), userKey(u.ID)).Emit("private message", tutorialMessage{in.Content, u.ID, in.To})
+	said := out.(MessageResult).Message
+	readers := s.To(userKey(u.ID))
+	if _, err := t.c.store.Member(ctx, said.RoomID, in.To); err == nil { // who has left hears no more of it
+		readers = readers.To(userKey(in.To))
+	}
+	return readers.Emit("private message", tutorialMessage{said.Text, u.ID, in.To})
 }
