@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -219,4 +220,25 @@ func TestPanicInOnChange(t *testing.T) {
 	}
 	require.NoError(t, s.Close())
 	require.Equal(t, 3, calls)
+}
+
+// What an update has changed is known also when the answer to its commit was lost.
+func TestUpdateRoomUnanswered(t *testing.T) {
+	t.Parallel()
+	s, d := faultyStore(t)
+	defer func() { require.NoError(t, s.Close()) }()
+	var once atomic.Bool
+	d.onCommit(func(commit, _ func() error) error {
+		err := commit()
+		if once.CompareAndSwap(false, true) {
+			err = errors.Join(err, errConnectionLost)
+		}
+		return err
+	})
+	name := "New"
+	before, after, err := s.UpdateRoom(t.Context(), "r", RoomChange{Name: &name})
+	require.NoError(t, err)
+	require.Empty(t, before.Name)
+	require.Equal(t, name, after.Name)
+	require.True(t, once.Load())
 }

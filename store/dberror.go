@@ -79,7 +79,7 @@ func classifyPostgres(state string) class {
 		return classUnique
 	case "53100": // disk_full
 		return classFull
-	case "25006", "55P03", "57014", "57P01", "57P02", "57P03", "57P05": // read-only, lock, cancelled, shutdown, starting
+	case "25006", "25P03", "25P04", "55P03", "57014", "57P01", "57P02", "57P03", "57P05": // read-only, timeouts, lock, cancelled, shutdown, starting
 		return classTransient
 	}
 	for _, c := range []string{"08", "40", "53", "58"} { // connection, rollback, resources, system error
@@ -99,6 +99,8 @@ func classifyMySQL(n uint16) class {
 		return classFull
 	case 1205, 1213, 1412, 1020, // lock wait, deadlock, table definition changed, row changed
 		1040, 1203, 1226, 1053, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1317, 1927, // connections, shutdown, network, killed
+		1969, 3024, 4031, // the server's own timeouts
+		1047, 3101, // a cluster whose node is not ready, or has rolled the COMMIT back
 		1290, 1792, 1836: // read-only after a failover
 		return classTransient
 	}

@@ -95,6 +95,7 @@ func searchStatements(s *Store, dry *gorm.DB, built func(*gorm.DB) Statement) ma
 		"times of places":      built(run.questions(timeAt, times).Scan(&[]int{})),
 		"messages at places":   built(run.messages("general", seqs).Scan(&[]Message{})),
 		"messages not indexed": built(run.between("general", 5000, 5064).Find(&[]Message{})),
+		"rooms to index":       built(indexedUpTo(dry, "room-50").Scan(&[]Room{})),
 		"messages to index":    built(unindexed(dry, "general", 5000).Find(&[]Message{})),
 		"words to drop":        built(lastDropped(dry, "general").Scan(&[]int{})),
 		"word of a message":    built(dry.Exec(deleteWord, "general", "lorem", 5000)),

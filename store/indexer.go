@@ -22,6 +22,9 @@ const (
 	indexRest  = 9
 
 	indexRetry = time.Second
+
+	// maxLooked is how many rooms are looked at, at once, for what an earlier process has left to do.
+	maxLooked = 1000
 )
 
 // rebuild instead of a Seq in chat_indexed says that the words of the room are to be thrown away, and its messages to be indexed from the first on.
@@ -182,26 +185,41 @@ func (x *indexer) failed(err error) {
 	}
 }
 
-// findLagging adds the next rooms after the given one that are not up to date, and returns the last of them, or "" at the end.
+// findLagging looks at the next rooms after the given one, adds those that are not up to date, and returns the last it has looked at, or ""
+// at the end.
 func (x *indexer) findLagging(after string) (last string, err error) {
-	var rooms []string
+	var rooms []struct {
+		ID        string
+		LastSeq   int64
+		DeletedAt Millis
+		Indexed   *int64
+	}
 	err = x.store.reading(context.Background(), "find what is not indexed", func(tx *gorm.DB) error {
-		return lagging(tx, after).Pluck("r.id", &rooms).Error
+		return indexedUpTo(tx, after).Scan(&rooms).Error
 	})
 	if err != nil {
 		return after, err
 	}
-	x.add(rooms...)
-	if len(rooms) == maxPortion {
-		last = rooms[len(rooms)-1]
+	for _, r := range rooms {
+		var upTo int64
+		if r.Indexed != nil {
+			upTo = *r.Indexed
+		}
+		if r.DeletedAt == 0 && r.LastSeq > upTo || r.DeletedAt > 0 && r.Indexed != nil {
+			x.add(r.ID)
+		}
+	}
+	if len(rooms) == maxLooked {
+		last = rooms[len(rooms)-1].ID
 	}
 	return last, nil
 }
 
-func lagging(tx *gorm.DB, after string) *gorm.DB {
-	return tx.Table("chat_rooms r").Joins("LEFT JOIN chat_indexed i ON i.room_id = r.id").
-		Where("r.id > ? AND (r.deleted_at = 0 AND r.last_seq > COALESCE(i.seq, 0) OR r.deleted_at > 0 AND i.seq IS NOT NULL)", after).
-		Order("r.id").Limit(maxPortion)
+// indexedUpTo reads how far the index has got in the next rooms. The database does not choose among them: to find none in many would take it
+// longer than an operation may.
+func indexedUpTo(tx *gorm.DB, after string) *gorm.DB {
+	return tx.Table("chat_rooms r").Select("r.id, r.last_seq, r.deleted_at, i.seq AS indexed").
+		Joins("LEFT JOIN chat_indexed i ON i.room_id = r.id").Where("r.id > ?", after).Order("r.id").Limit(maxLooked)
 }
 
 // step makes one transaction's worth of progress in a room, and reports whether there is more to do.

@@ -96,8 +96,11 @@ func (s *Store) AcceptInvitation(ctx context.Context, roomID string, u User) (m 
 // there is no such room.
 func (s *Store) RemoveInvitation(ctx context.Context, roomID, userID string, audit ...Audit) error {
 	return s.recording(ctx, "remove invitation", audit, func(tx *gorm.DB, attempt int) (bool, error) {
-		if !findable(roomID, userID) {
+		// Locked as by whoever accepts: an invitation is either accepted or removed.
+		if _, err := lockRoom(tx, roomID); errors.Is(err, ErrRoomNotFound) || !findable(userID) {
 			return false, ErrNotInvited
+		} else if err != nil {
+			return false, err
 		}
 		res := tx.Delete(&Invitation{}, "room_id = ? AND user_id = ?", roomID, userID)
 		if res.Error == nil && res.RowsAffected == 0 && attempt == 0 {

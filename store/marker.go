@@ -100,6 +100,15 @@ func (m *marker) seen(users []string) {
 	signal(m.lazy)
 }
 
+// forget takes back a mark at or behind seq that nobody waits for: its member knows better.
+func (m *marker) forget(k memberKey, seq int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old, ok := m.marks[k]; ok && len(old.answers) == 0 && old.seq >= seq {
+		delete(m.marks, k)
+	}
+}
+
 func (m *marker) add(k memberKey, seq int64, answer chan<- markResult) {
 	old, ok := m.marks[k]
 	switch {
@@ -191,8 +200,17 @@ func (m *marker) flush() {
 
 // commit stores marks in one transaction, unless they say nothing new, and returns where the members are then.
 func (m *marker) commit(ctx context.Context, marks map[memberKey]*mark, users []string) (states map[memberKey]ReadState, err error) {
+	moved := make(map[memberKey]int64) // by attempts whose commit went unanswered
 	for attempt := 0; ; attempt++ {
 		states, err = m.try(ctx, marks, users)
+		for k, state := range states {
+			if state.Moved {
+				moved[k] = state.ReadSeq
+			} else if moved[k] > 0 && moved[k] == state.ReadSeq {
+				state.Moved = true
+				states[k] = state
+			}
+		}
 		if err == nil || !isTransient(err) || !pause(ctx, attempt) {
 			return states, err
 		}

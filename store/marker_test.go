@@ -79,8 +79,28 @@ func TestMarksWithoutDatabase(t *testing.T) {
 	})
 	state, err := s.MarkRead(t.Context(), "r", "ann", 2)
 	require.NoError(t, err)
-	require.EqualValues(t, 2, state.ReadSeq)
+	require.Equal(t, ReadState{ReadSeq: 2, LastSeq: 3, Moved: true}, state)
+	once.Store(false)
+	state, err = s.MarkUnread(t.Context(), "r", "ann", 2)
+	require.NoError(t, err)
+	require.Equal(t, ReadState{ReadSeq: 1, LastSeq: 3, Moved: true}, state)
 	d.heal()
+}
+
+// Who marks a message of their own as unread means it, also while it has yet to be marked as read.
+func TestMarkUnreadAfterAppend(t *testing.T) {
+	t.Parallel()
+	s, _ := faultyStore(t)
+	defer func() { require.NoError(t, s.Close()) }()
+	n := listen(s)
+	_, _, err := s.Append(t.Context(), draft("1"))
+	require.NoError(t, err)
+	<-n.came
+	_, err = s.MarkUnread(t.Context(), "r", "ann", 1)
+	require.NoError(t, err)
+	state, err := s.MarkRead(t.Context(), "r", "ann", 0) // commits what waits
+	require.NoError(t, err)
+	require.Zero(t, state.ReadSeq)
 }
 
 func TestMarksAreBounded(t *testing.T) {

@@ -392,3 +392,30 @@ func TestBanDuringRemovals(t *testing.T) {
 		}
 	})
 }
+
+// An invitation that is accepted and removed at once is either accepted or removed.
+func TestAcceptOrRemoveInvitation(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T, d storetest.Database) {
+		ctx, st := t.Context(), d.Store(t)
+		general(t, st)
+		for i := range 50 {
+			_, _, err := st.Invite(ctx, store.Invitation{RoomID: "general", UserID: user(i).ID})
+			require.NoError(t, err)
+			errs := make([]error, 2)
+			together(t, 2, func(k int) error {
+				if k == 0 {
+					_, errs[k] = st.AcceptInvitation(ctx, "general", user(i))
+				} else {
+					errs[k] = st.RemoveInvitation(ctx, "general", user(i).ID)
+				}
+				return nil
+			})
+			won := slices.Index(errs, nil)
+			require.GreaterOrEqual(t, won, 0)
+			require.ErrorIs(t, errs[1-won], store.ErrNotInvited)
+			_, err = st.Member(ctx, "general", user(i).ID)
+			require.Equal(t, won == 0, err == nil)
+		}
+	})
+}

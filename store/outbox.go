@@ -84,8 +84,11 @@ func (p parcel) draft() Draft {
 // The message is taken over by this process, or by one that is told to with [Store.OnCommit] later. A transaction that is open for
 // more than an hour after its last AppendTx may have to wait for such an occasion.
 //
-// Errors: [ErrInvalidArgument], also when tx is no transaction on this store's database, [ErrRoomNotFound], [ErrNotMember],
-// [ErrMessageNotFound], [ErrStorageFull], [ErrUnavailable], [ErrClosed]. After one, roll tx back.
+// The transaction has to be on this store's database. One on another kind of database is refused; on another database with a chat of its own
+// the message becomes one of that chat.
+//
+// Errors: [ErrInvalidArgument], also when tx is no transaction, [ErrRoomNotFound], [ErrNotMember], [ErrMessageNotFound],
+// [ErrStorageFull], [ErrUnavailable], [ErrClosed]. After one, roll tx back.
 func (s *Store) AppendTx(ctx context.Context, tx *gorm.DB, d Draft) (id string, err error) {
 	const op = "append in a transaction"
 	if err := s.enter(); err != nil {
@@ -289,13 +292,23 @@ func (o *outbox) deliverInto(ctx context.Context, parcels []parcel) (int, error)
 			if fn := o.appended.Load(); fn != nil && !again {
 				o.store.writer.call("OnAppendTx", func() { (*fn)(m) })
 			}
-		case errors.Is(err, ErrUnavailable), errors.Is(err, ErrStorageFull):
-			return i, err
-		default:
+		case isRefusal(err):
 			o.store.log.Error("store: a message of a committed transaction is refused", "id", p.ID, "room", p.RoomID, "error", err)
+		default: // whatever the database says, it has taken this message once
+			return i, err
 		}
 	}
 	return len(parcels), nil
+}
+
+// isRefusal reports whether err says that a message never will be in its room.
+func isRefusal(err error) bool {
+	for _, refusal := range []error{ErrRoomNotFound, ErrNotMember, ErrMessageNotFound, ErrIDConflict, ErrInvalidArgument} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
 }
 
 func (o *outbox) remove(ctx context.Context, ids []string) error {

@@ -104,3 +104,24 @@ func TestOutboxOutlastsTheDatabase(t *testing.T) {
 		require.Zero(t, left)
 	})
 }
+
+// A message is not thrown away because the database refuses to take it for a reason that nobody has thought of.
+func TestOutboxKeepsWhatIsNotRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, d := faultyStore(t)
+		defer func() { require.NoError(t, s.Close()) }()
+		tx := application(t, s, d).Begin()
+		n := listen(s)
+		_, err := s.AppendTx(t.Context(), tx, Draft{RoomID: "r", Sender: User{ID: "ann"}})
+		require.NoError(t, err)
+		synctest.Wait()
+		d.onBegin(func() error { return errors.New("permission denied") })
+		require.NoError(t, tx.Commit().Error)
+		<-time.After(time.Minute)
+		require.Empty(t, n.soFar())
+		d.heal()
+		<-n.came
+		require.Len(t, n.soFar(), 1)
+	})
+}

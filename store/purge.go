@@ -156,7 +156,9 @@ func purgeMessages(d migrations.Dialect) purgeStep {
 	reactions := purgeSQL(d, "chat_reactions", "message_id, user_id, emoji", "message_id IN ?")
 	return func(tx *gorm.DB, roomID string) (int64, error) {
 		var ids []string
-		if err := tx.Model(&Message{}).Where("room_id = ?", roomID).Order("seq").Limit(maxPortion).Pluck("id", &ids).Error; err != nil {
+		lock := clause.Locking{Strength: clause.LockingStrengthUpdate} // waits for reactions that are being added
+		first := tx.Clauses(lock).Model(&Message{}).Where("room_id = ?", roomID).Order("seq").Limit(maxPortion)
+		if err := first.Pluck("id", &ids).Error; err != nil {
 			return 0, err
 		}
 		for part := range portions(ids) {

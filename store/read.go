@@ -55,7 +55,8 @@ func (s *Store) MarkUnread(ctx context.Context, roomID, userID string, seq int64
 	if seq < 1 {
 		return ReadState{}, wrap(op, fmt.Errorf("%w: seq %d", ErrInvalidArgument, seq))
 	}
-	err = s.writing(ctx, op, func(tx *gorm.DB, _ int) error {
+	s.marker.forget(memberKey{roomID, userID}, seq)
+	err = s.writing(ctx, op, func(tx *gorm.DB, attempt int) error {
 		room, err := lockRoom(tx, roomID)
 		if err != nil {
 			return orNotMember(err)
@@ -64,8 +65,9 @@ func (s *Store) MarkUnread(ctx context.Context, roomID, userID string, seq int64
 		if err != nil {
 			return err
 		}
-		state = ReadState{ReadSeq: min(m.ReadSeq, seq-1), LastSeq: room.LastSeq, Moved: m.ReadSeq >= seq}
-		if !state.Moved {
+		moved := m.ReadSeq >= seq
+		state = ReadState{ReadSeq: min(m.ReadSeq, seq-1), LastSeq: room.LastSeq, Moved: moved || attempt > 0 && state.Moved}
+		if !moved {
 			return nil
 		}
 		return setMember(tx, roomID, userID, "read_seq", state.ReadSeq)

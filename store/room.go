@@ -75,7 +75,8 @@ func (d RoomDraft) validate() error {
 	return d.Creator.validate()
 }
 
-// CreateRoom creates a room, together with its creator's membership. It returns [ErrRoomExists] when the id is taken.
+// CreateRoom creates a room, together with its creator's membership. It returns [ErrRoomExists] when the id is taken, also by a room that
+// was deleted, and [ErrBanned] for a creator who is banned everywhere.
 func (s *Store) CreateRoom(ctx context.Context, d RoomDraft) (Room, error) {
 	const op = "create room"
 	if d.ID == "" {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,11 @@ func (c RoomChange) apply(r Room) Room {
 	return r
 }
 
+// describes reports whether both rooms say the same of themselves.
+func (r Room) describes(other Room) bool {
+	return r.Type == other.Type && r.Name == other.Name && r.Topic == other.Topic && bytes.Equal(r.Metadata, other.Metadata)
+}
+
 // UpdateRoom changes what describes a room and returns it as it was before and as it is now. When nothing differs, nothing is written
 // and both are the same.
 func (s *Store) UpdateRoom(ctx context.Context, id string, c RoomChange, audit ...Audit) (before, after Room, err error) {
@@ -57,15 +63,19 @@ func (s *Store) UpdateRoom(ctx context.Context, id string, c RoomChange, audit .
 	if err := c.validate(); err != nil {
 		return Room{}, Room{}, wrap(op, err)
 	}
-	err = s.recording(ctx, op, audit, func(tx *gorm.DB, _ int) (bool, error) {
-		if before, err = lockRoom(tx, id); err != nil {
+	err = s.recording(ctx, op, audit, func(tx *gorm.DB, attempt int) (bool, error) {
+		room, err := lockRoom(tx, id)
+		if err != nil {
 			return false, err
 		}
+		if attempt > 0 && after.UpdatedAt > before.UpdatedAt && after.UpdatedAt == room.UpdatedAt && after.describes(room) {
+			return true, nil // by an attempt whose commit went unanswered
+		}
+		before = room
 		if after = c.apply(before); after.Type != before.Type && before.Type == RoomDirect {
 			return false, fmt.Errorf("%w: a direct room stays one", ErrInvalidArgument)
 		}
-		if after.Type == before.Type && after.Name == before.Name && after.Topic == before.Topic &&
-			string(after.Metadata) == string(before.Metadata) {
+		if after.describes(before) {
 			return false, nil
 		}
 		after.UpdatedAt = max(now(), before.UpdatedAt+1)
