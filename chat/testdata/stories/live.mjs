@@ -4,7 +4,7 @@ import { Person, chapter, like, tell, together } from "./story.mjs";
 
 const person = (name) => new Person(name, { token: name, transports: ["websocket"] });
 
-const audience = 500, said = 40;
+const audience = 500, said = 20;
 
 tell(async () => {
   chapter("The host opens a channel, with Mo to help her");

@@ -189,17 +189,17 @@ export const together = async (many, act) => {
   return done;
 };
 
+const began = Date.now();
 let title = "";
 
 // chapter says what comes now, which is told when it fails.
 export const chapter = (text) => {
   title = text;
-  console.log(`- ${text}`);
+  console.log(`${String(Date.now() - began).padStart(6)} ms: ${text}`);
 };
 
 // tell runs a story and ends the process.
 export const tell = async (story) => {
-  const began = Date.now();
   try {
     await story();
     console.log(`told by ${args.by} in ${Date.now() - began} ms`);
