@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +18,11 @@ func TestContractNotices(t *testing.T) {
 	t.Parallel()
 	c := agreement(t)
 	const user = `"user":{"id":"ada","name":"Ada"}`
+	const upload = `{"upload":{"id":"a","url":"/a","name":"a","mime":"a/b","size":1}}`
+	form := func(field string) string {
+		return "--b\r\nContent-Disposition: form-data; name=" + field + "; filename=a\r\n\r\nx\r\n--b--\r\n"
+	}
+	cat := "/uploads/" + strings.Repeat("a", 26) + "/cat.png"
 	for name, tc := range map[string]struct {
 		method, path, query, request string
 		status                       int
@@ -32,6 +38,14 @@ func TestContractNotices(t *testing.T) {
 		"a bad limit":        {"GET", "/rooms/r/members", "limit=1000", "", 200, "application/json", `{"members":[]}`, "maximum"},
 		"a body of nothing":  {"POST", "/rooms/r/messages", "", "", 201, "application/json", `{}`, "without a body"},
 		"a bad body":         {"POST", "/rooms", "", `{"name":7}`, 201, "application/json", `{}`, "got number, want string"},
+		"a form":             {"POST", "/uploads", "", form("file"), 201, "application/json", upload, ""},
+		"another form":       {"POST", "/uploads", "", form("other"), 201, "application/json", upload, "missing property 'file'"},
+		"no form":            {"POST", "/uploads", "", "", 201, "application/json", upload, "without a body"},
+		"a file":             {"GET", cat, "", "", 200, "image/png", "PNG", ""},
+		"a part of a file":   {"GET", cat, "", "", 206, "image/png", "N", ""},
+		"a file of no type":  {"GET", cat, "", "", 200, "", "PNG", `the answer is ""`},
+		"an id of no file":   {"GET", "/uploads/a/cat.png", "", "", 200, "image/png", "PNG", "does not match pattern"},
+		"a part of no file":  {"GET", "/me", "", "", 206, "application/json", `{` + user + `}`, "the table says 200"},
 		"an error announced": {
 			"GET", "/rooms/r", "", "", 404, "application/json",
 			`{"error":{"code":"room_not_found","message":"","status":404,"retryable":false,"retry_after_ms":0,"details":{}}}`, "",
@@ -47,7 +61,7 @@ func TestContractNotices(t *testing.T) {
 		require.True(t, ok, name)
 		query, err := url.ParseQuery(tc.query)
 		require.NoError(t, err)
-		e := &exchange{ResponseWriter: httptest.NewRecorder(), op: op, path: tc.path, query: query, status: tc.status}
+		e := &exchange{ResponseWriter: httptest.NewRecorder(), op: op, path: tc.path, query: query, kind: "multipart/form-data; boundary=b", status: tc.status}
 		e.Header().Set("Content-Type", tc.kind)
 		e.request.WriteString(tc.request)
 		e.answer.WriteString(tc.answer)

@@ -10,7 +10,8 @@ import (
 	"github.com/echochat/echochat/store"
 )
 
-// Describe is what the documentation of the API is made of: the table of operations, and that of permissions.
+// Describe is what the documentation of the API is made of: the table of operations, the routes of uploads, and the table
+// of permissions.
 func Describe() apidoc.API {
 	c := &Chat{rules: permissions()}
 	api := apidoc.API{
@@ -32,13 +33,21 @@ func Describe() apidoc.API {
 		Limits: limits(),
 	}
 	for _, op := range c.table() {
-		row := c.rules[op.action]
-		api.Operations = append(api.Operations, apidoc.Operation{
-			Name: op.name, Doc: op.doc, Who: row.who(), Event: op.event, Method: op.method, Path: op.path, Status: op.status,
-			In: op.in, Out: op.out, Codes: c.codesOf(op), Once: op.method != "" && op.fields["client_id"] != nil,
-		})
+		api.Operations = append(api.Operations, c.describe(op))
 	}
+	create, read := uploadOperations()
+	form, file := c.describe(create), c.describe(read)
+	form.Form, form.Optional = uploadField, true
+	file.File, file.Optional = true, true
+	api.Operations = append(api.Operations, form, file)
 	return api
+}
+
+func (c *Chat) describe(op *operation) apidoc.Operation {
+	return apidoc.Operation{
+		Name: op.name, Doc: op.doc, Who: c.rules[op.action].who(), Event: op.event, Method: op.method, Path: op.path, Status: op.status,
+		In: op.in, Out: op.out, Codes: c.codesOf(op), Once: op.method != "" && op.fields["client_id"] != nil,
+	}
 }
 
 // CommonCodes are the errors that everything may end with: the sign-in's, the app's own, and those of a server in distress.
@@ -128,5 +137,6 @@ func limits() map[string]apidoc.Limits {
 		"NewMessage.attachments": {MaxItems: maxAttachments},
 		"NewMessage.text":        {MaxLength: 1 << 20},
 		"Attachment.url":         {MaxLength: maxURLBytes},
+		"uploadRef.id":           {Pattern: "^[a-z0-9]{26}$"},
 	}
 }

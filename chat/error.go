@@ -20,10 +20,10 @@ const (
 	CodeNotAMember      Code = "not_a_member"      // the room is known to the user, who has not joined it
 	CodeRoomNotFound    Code = "room_not_found"    // no such room, or none this user may know of
 	CodeMessageNotFound Code = "message_not_found" // no such message in that room
-	CodeMessageTooLarge Code = "message_too_large" // the text is over WithMaxTextBytes, or the request over WithMaxPayload
+	CodeMessageTooLarge Code = "message_too_large" // the text is over WithMaxTextBytes, the request over WithMaxPayload or the file over WithUploadLimits
 	CodeMuted           Code = "muted"             // may not speak here; retry_after_ms says for how long, 0 for good
 	CodeBanned          Code = "banned"            // may not be here; retry_after_ms as for muted
-	CodeMessageRejected Code = "message_rejected"  // a filter refused the message
+	CodeMessageRejected Code = "message_rejected"  // a filter refused the message, or files of this type are not taken
 	CodeDuplicate       Code = "duplicate"         // the same was said a moment ago; retry_after_ms says when it may be said again
 	CodeSlowMode        Code = "slow_mode"         // the room is slowed down; retry_after_ms says how long to wait
 	CodeRateLimited     Code = "rate_limited"      // too many of these; retry_after_ms says how long to wait

@@ -43,6 +43,7 @@ type UploadResult struct {
 
 const (
 	uploadsPath      = "/uploads"
+	uploadField      = "file" // of the form
 	maxUploadBytes   = 10 << 20
 	maxUploadName    = 128
 	uploadTime       = 5 * time.Minute
@@ -52,29 +53,49 @@ const (
 	uploadFilePolicy = "default-src 'none'; sandbox"
 )
 
-// mountUploads adds the two routes of uploads, which are not operations: one takes a form, the other answers with a file.
+// uploadRef is what the path of an upload says.
+type uploadRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name"` // for people: the id alone finds the file
+}
+
+// uploadOperations are the two routes of uploads. They are not in the table, and nothing performs them: one takes a form,
+// the other answers with a file.
+func uploadOperations() (create, read *operation) {
+	const where = " The route is there where the app has set chat.WithUploads."
+	create = define[nothing, UploadResult](nil, spec{
+		name: "upload.create", route: "POST " + uploadsPath, status: http.StatusCreated, action: ActionUpload,
+		errors: []Code{CodeMessageTooLarge, CodeMessageRejected},
+		doc:    "Uploads a file, for the url of an attachment." + where,
+	})
+	read = define[uploadRef, nothing](nil, spec{
+		name: "upload.read", route: "GET " + uploadsPath + "/:id/:name", status: http.StatusOK, action: ActionUpload,
+		doc: "Answers with a file that was uploaded, to whoever is signed in and has its url." + where,
+	})
+	return create, read
+}
+
+// mountUploads adds the routes of uploads.
 func (c *Chat) mountUploads(r Router) {
 	if c.cfg.uploads == nil {
 		return
 	}
-	for _, op := range []*operation{
-		{spec: spec{name: "upload.create", action: ActionUpload}, method: http.MethodPost, path: uploadsPath},
-		{spec: spec{name: "upload.read", action: ActionUpload}, method: http.MethodGet, path: uploadsPath + "/:id/:name"},
-	} {
-		handle := c.createUpload
-		if op.method == http.MethodGet {
-			handle = c.readUpload
+	create, read := uploadOperations()
+	c.routes.add(r.Add(create.method, apiPath+create.path, c.rest(c.uploadHandler(create, c.createUpload))))
+	c.routes.add(r.Add(read.method, apiPath+read.path, c.rest(c.uploadHandler(read, c.readUpload))))
+}
+
+// uploadHandler has handle answer those who may.
+func (c *Chat) uploadHandler(op *operation, handle func(context.Context, echo.Context) error) restHandler {
+	return func(ctx context.Context, ec echo.Context, u User) error {
+		q := &request{caller: caller{user: u}, op: op, counted: true}
+		if err := c.limitRate(q); err != nil {
+			return err
 		}
-		c.routes.add(r.Add(op.method, apiPath+op.path, c.rest(func(ctx context.Context, ec echo.Context, u User) error {
-			q := &request{caller: caller{user: u}, op: op, counted: true}
-			if err := c.limitRate(q); err != nil {
-				return err
-			}
-			if _, err := c.permit(ctx, q.caller, op.action, target{}); err != nil {
-				return err
-			}
-			return handle(context.WithoutCancel(ctx), ec)
-		})))
+		if _, err := c.permit(ctx, q.caller, op.action, target{}); err != nil {
+			return err
+		}
+		return handle(context.WithoutCancel(ctx), ec)
 	}
 }
 
@@ -90,8 +111,8 @@ func (c *Chat) createUpload(ctx context.Context, ec echo.Context) error {
 		return e
 	}
 	part, err := form.NextPart()
-	if err != nil || part.FormName() != "file" {
-		return invalid("file", "is missing")
+	if err != nil || part.FormName() != uploadField {
+		return invalid(uploadField, "is missing")
 	}
 	u := Upload{ID: strings.ToLower(rand.Text()), Name: uploadName(part.FileName())}
 	head := make([]byte, sniffed)
@@ -191,7 +212,7 @@ func uploadError(err error) error {
 	if errors.As(err, &tooLarge) || errors.Is(err, errTooLarge) {
 		return NewError(CodeMessageTooLarge, "The file is too large.")
 	}
-	return invalid("file", "could not be read")
+	return invalid(uploadField, "could not be read")
 }
 
 var errTooLarge = errors.New("file too large")

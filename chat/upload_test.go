@@ -3,6 +3,7 @@ package chat_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -35,14 +36,15 @@ func (a *app) upload(t testing.TB, as, field, name string, content []byte) (int,
 	return do(t, req)
 }
 
-// fetch reads an address of the server.
-func (a *app) fetch(t testing.TB, as, path string) *http.Response {
+// fetch reads an address of the server, or a part of what is there: such as "bytes=0-9".
+func (a *app) fetch(t testing.TB, as, path string, part ...string) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.URL+path, nil)
 	require.NoError(t, err)
 	if as != "" {
 		req.Header.Set("Authorization", "Bearer "+as)
 	}
+	req.Header["Range"] = part
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = res.Body.Close() })
@@ -115,6 +117,22 @@ func TestUploads(t *testing.T) {
 		require.Equal(t, chat.CodeInvalidArgument,
 			refused(t, ada, "message.send", object{"room_id": "team", "text": "", "attachments": []object{{"url": link}}}).Code, link)
 	}
+}
+
+// Who jumps to the middle of a film loads no more than that.
+func TestUploadRange(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, chat.WithUploads(chat.Folder(t.TempDir())))
+	status, body := a.upload(t, "Ada", "file", "film", []byte("0123456789"))
+	require.Equal(t, 201, status, body)
+	var out chat.UploadResult
+	require.NoError(t, json.Unmarshal([]byte(body), &out))
+	res := a.fetch(t, "Ada", out.Upload.URL, "bytes=3-5")
+	require.Equal(t, 206, res.StatusCode)
+	got, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, "345", string(got))
+	require.Equal(t, 416, a.fetch(t, "Ada", out.Upload.URL, "bytes=20-").StatusCode)
 }
 
 func TestUploadTypes(t *testing.T) {

@@ -37,6 +37,9 @@ type Operation struct {
 	Codes     []string // of its errors, besides those that everything may answer with
 	Guarded   bool     // about something that the caller may not be allowed to know of
 	Once      bool     // takes a header Idempotency-Key
+	Form      string   // the field with the file in the form that the route takes; empty for one that takes JSON
+	File      bool     // the route answers with a file of any type, or the part that a header Range asks for; 404 with invalid_argument if there is none
+	Optional  bool     // not every app has the route: the others answer with 404 and invalid_argument
 }
 
 // Server names the events that the server sends: the constants of the block in package Package whose comment begins with

@@ -150,7 +150,10 @@ func (b *builder) route(o Operation) object {
 	if len(parameters) > 0 {
 		out = out.with("parameters", parameters)
 	}
-	if len(body) > 0 {
+	switch {
+	case o.Form != "":
+		out = out.with("requestBody", form(o.Form))
+	case len(body) > 0:
 		out = out.with("requestBody", b.body(o, body))
 	}
 	return out.with("responses", b.responses(o))
@@ -179,17 +182,20 @@ func (b *builder) body(o Operation, fields []Field) object {
 	return out.with("content", content(schema))
 }
 
+// form is the body of a route that takes a file.
+func form(field string) object {
+	properties := object{{field, object{{"contentMediaType", "application/octet-stream"}}}}
+	schema := object{{"type", "object"}, {"required", []string{field}}, {"properties", properties}}
+	return object{{"required", true}, {"content", object{{"multipart/form-data", object{{"schema", schema}}}}}}
+}
+
 func content(schema object) object {
 	return object{{"application/json", object{{"schema", schema}}}}
 }
 
 // responses are those of a route: its own, those of its errors by their statuses, and whatever the app's own code refuses with.
 func (b *builder) responses(o Operation) object {
-	answer := object{{"description", http.StatusText(o.Status)}}
-	if o.Status != http.StatusNoContent {
-		answer = answer.with("content", content(b.ref(b.typeOf(o.Out))))
-	}
-	out := object{{strconv.Itoa(o.Status), answer}}
+	out := b.answers(o)
 	codes := make(map[int][]string)
 	for _, e := range b.errors() {
 		if e.Common || slices.Contains(o.Codes, e.Code) {
@@ -200,6 +206,9 @@ func (b *builder) responses(o Operation) object {
 		codes[http.StatusRequestEntityTooLarge] = []string{"message_too_large"}
 		codes[http.StatusUnsupportedMediaType] = []string{"invalid_argument"}
 	}
+	if o.Optional || o.File {
+		codes[http.StatusNotFound] = append(codes[http.StatusNotFound], "invalid_argument")
+	}
 	statuses := make([]int, 0, len(codes))
 	for status := range codes {
 		statuses = append(statuses, status)
@@ -209,6 +218,22 @@ func (b *builder) responses(o Operation) object {
 		out = out.with(strconv.Itoa(status), b.refusal(status, codes[status]))
 	}
 	return out.with("default", object{{"$ref", "#/components/responses/Refused"}})
+}
+
+// answers are those that are not errors of the chat's.
+func (b *builder) answers(o Operation) (out object) {
+	if o.File {
+		for _, status := range []int{o.Status, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable} {
+			answer := object{{"description", http.StatusText(status)}, {"content", object{{"*/*", object{}}}}}
+			out = out.with(strconv.Itoa(status), answer)
+		}
+		return out
+	}
+	answer := object{{"description", http.StatusText(o.Status)}}
+	if o.Status != http.StatusNoContent {
+		answer = answer.with("content", content(b.ref(b.typeOf(o.Out))))
+	}
+	return out.with(strconv.Itoa(o.Status), answer)
 }
 
 // refusal refers to the answer with one of some codes, which many routes have.

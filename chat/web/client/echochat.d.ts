@@ -459,10 +459,10 @@ export interface ChatError {
  * - `not_a_member`: the room is known to the user, who has not joined it
  * - `room_not_found`: no such room, or none this user may know of
  * - `message_not_found`: no such message in that room
- * - `message_too_large`: the text is over WithMaxTextBytes, or the request over WithMaxPayload
+ * - `message_too_large`: the text is over WithMaxTextBytes, the request over WithMaxPayload or the file over WithUploadLimits
  * - `muted`: may not speak here; retry_after_ms says for how long, 0 for good
  * - `banned`: may not be here; retry_after_ms as for muted
- * - `message_rejected`: a filter refused the message
+ * - `message_rejected`: a filter refused the message, or files of this type are not taken
  * - `duplicate`: the same was said a moment ago; retry_after_ms says when it may be said again
  * - `slow_mode`: the room is slowed down; retry_after_ms says how long to wait
  * - `rate_limited`: too many of these; retry_after_ms says how long to wait
