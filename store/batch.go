@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -205,11 +204,28 @@ func (b *batch) number() error {
 
 // name leaves those of the mentions that are of members still: what an application's transaction has left may be days old, and whoever
 // is named is told what the message says.
-func (b *batch) name() (err error) {
+func (b *batch) name() error {
+	named := make(map[string]UserIDs) // by room
 	for _, m := range b.rich {
-		if m.Mentions, err = membersAmong(b.tx, m.RoomID, m.Mentions); err != nil {
+		if len(m.Mentions) > 0 {
+			named[m.RoomID] = append(named[m.RoomID], m.Mentions...)
+		}
+	}
+	members := make(map[string]map[string]bool, len(named))
+	for room, ids := range named {
+		var err error
+		if members[room], err = areMembers(b.tx, room, ids); err != nil {
 			return err
 		}
+	}
+	for _, m := range b.rich {
+		var left UserIDs // the request keeps its own
+		for _, id := range m.Mentions {
+			if members[m.RoomID][id] {
+				left = append(left, id)
+			}
+		}
+		m.Mentions = left
 	}
 	return nil
 }
@@ -255,11 +271,18 @@ func (b *batch) insert() error {
 	return insertMentions(b.tx, b.rich...)
 }
 
-// countReplies adds the new replies to the counts of their parents, in the order of their ids, as every process does.
+// countReplies adds the new replies to the counts of their parents, in one statement for all that got the same number. Nobody else holds
+// two of these rows, as the rooms are locked.
 func (b *batch) countReplies() error {
-	for _, id := range slices.Sorted(maps.Keys(b.replies)) {
-		if err := addReplies(b.tx, id, b.replies[id]); err != nil {
-			return err
+	parents := make(map[int][]string)
+	for id, n := range b.replies {
+		parents[n] = append(parents[n], id)
+	}
+	for n, ids := range parents {
+		for part := range portions(ids) {
+			if err := addReplies(b.tx, n, part...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

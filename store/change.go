@@ -125,7 +125,7 @@ func updateMessage(tx *gorm.DB, id string, columns map[string]any) error {
 	return tx.Model(&Message{}).Where("id = ?", id).UpdateColumns(columns).Error
 }
 
-// addReplies changes how many replies a message has.
-func addReplies(tx *gorm.DB, id string, by int) error {
-	return updateMessage(tx, id, map[string]any{"reply_count": gorm.Expr("reply_count + ?", by)})
+// addReplies changes how many replies messages have.
+func addReplies(tx *gorm.DB, by int, ids ...string) error {
+	return tx.Model(&Message{}).Where("id IN ?", ids).UpdateColumn("reply_count", gorm.Expr("reply_count + ?", by)).Error
 }

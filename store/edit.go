@@ -126,7 +126,7 @@ func (s *Store) DeleteMessage(ctx context.Context, id string, by User, audit ...
 				return false, err
 			}
 			if m.ParentID != "" {
-				if err := addReplies(tx, m.ParentID, -1); err != nil {
+				if err := addReplies(tx, -1, m.ParentID); err != nil {
 					return false, fmt.Errorf("parent: %w", err)
 				}
 			}

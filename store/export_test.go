@@ -42,6 +42,7 @@ func Statements(s *Store) map[string]Statement {
 		"pins":             built(pins(dry, "general").Find(&[]Message{})),
 		"own reactions":    built(ownReactions(dry, "ann", []string{"m1", "m2"}).Find(&[]reaction{})),
 		"members named":    built(membersIn(dry, "general", []string{"user-1", "user-2"}).Find(&[]Member{})),
+		"count replies":    built(dry.Model(&Message{}).Where("id IN ?", []string{"m1", "m2"}).UpdateColumn("reply_count", gorm.Expr("reply_count + ?", 1))),
 		"unmention":        built(dry.Delete(&mention{}, "room_id = ? AND seq = ?", "general", 5000)),
 		"remove reactions": built(dry.Delete(&reaction{}, "message_id = ?", "m5000")),
 		"message":          built(dry.Where("id = ?", "m5000").Where(inRoom).Limit(1).Find(&[]Message{})),

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql/driver"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 )
@@ -35,32 +36,34 @@ func checkMentions(ids UserIDs) error {
 
 // membersAmong returns those of the ids that are members of a room, each once, in the order given; nil when there are none.
 func membersAmong(tx *gorm.DB, roomID string, ids UserIDs) (members UserIDs, err error) {
-	var askable []string
+	is, err := areMembers(tx, roomID, ids)
 	for _, id := range ids {
-		if id != "" && findable(id) {
-			askable = append(askable, id)
+		if is[id] {
+			members = append(members, id)
+			is[id] = false
 		}
 	}
-	if len(askable) == 0 || !findable(roomID) {
-		return nil, nil
+	return members, err
+}
+
+// areMembers tells which of the ids are members of a room.
+func areMembers(tx *gorm.DB, roomID string, ids UserIDs) (map[string]bool, error) {
+	is := make(map[string]bool, len(ids))
+	if !findable(roomID) {
+		return is, nil
 	}
-	named := make(map[string]bool)
+	askable := slices.Compact(slices.Sorted(slices.Values(ids)))
+	askable = slices.DeleteFunc(askable, func(id string) bool { return id == "" || !findable(id) })
 	for part := range portions(askable) {
 		var found []Member
 		if err := membersIn(tx, roomID, part).Find(&found).Error; err != nil {
 			return nil, err
 		}
 		for _, m := range found {
-			named[m.UserID] = true
+			is[m.UserID] = true
 		}
 	}
-	for _, id := range askable {
-		if named[id] {
-			members = append(members, id)
-			named[id] = false
-		}
-	}
-	return members, nil
+	return is, nil
 }
 
 func membersIn(tx *gorm.DB, roomID string, ids []string) *gorm.DB {

@@ -8,8 +8,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// maxPrepared bounds the statements kept. A batch needs four, each for nine lengths of list.
-const maxPrepared = 64
+// maxPrepared bounds the statements kept. A batch needs four, and four more for mentions and replies, each for nine lengths of list.
+const maxPrepared = 80
 
 // preparedStatements are the writer's, kept from one transaction to the next: without them MySQL's driver asks the server three times for
 // each, and the pure-Go SQLite compiles each anew. PostgreSQL's driver and the usual SQLite's do this by themselves. GORM's own cache
