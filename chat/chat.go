@@ -58,6 +58,11 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 	for _, op := range c.operations {
 		c.byName[op.name] = op
 	}
+	for name := range cfg.rates.Operations {
+		if _, ok := c.byName[name]; !ok && name != uploadCreate && name != uploadRead {
+			return nil, optionError("WithRateLimits", fmt.Sprintf("there is no operation %q", name))
+		}
+	}
 	c.presence = newPresence(cfg.presenceGrace, c.announcePresence, c.noteSeen)
 	c.typing = newTyping(cfg.typingExpiry, c.announceStopped)
 	c.expiries = newExpiries(cfg.expiryNotice, c.sessionExpiring, c.sessionExpired)

@@ -20,7 +20,7 @@ type Hooks struct {
 	Disconnect func(ctx context.Context, u User, s *socketio.Socket, reason string)
 	// Join runs before a user becomes a member of a room, by whatever way.
 	Join func(ctx context.Context, u User, r Room) error
-	// Leave runs after a user has stopped being a member of a room, by whatever way.
+	// Leave runs after a user has stopped being a member of a room, by whatever way but the end of the room itself.
 	Leave func(ctx context.Context, u User, r Room)
 	// Message runs after a message was stored and its sender told, once per message, on the node that took it.
 	Message func(ctx context.Context, m Message)

@@ -83,9 +83,13 @@ func (c *Chat) joinRoom(ctx context.Context, r *request, in *JoinRoom) (JoinedRo
 	if err != nil {
 		return JoinedRoom{}, err
 	}
-	members, err := c.memberPage(ctx, store.MemberQuery{RoomID: in.RoomID, Limit: joinMembers})
-	if err != nil {
+	members := MemberPage{Members: []Member{}}
+	if may, err := c.allowed(ctx, r.user, ActionMemberList, a); err != nil {
 		return JoinedRoom{}, err
+	} else if may {
+		if members, err = c.memberPage(ctx, store.MemberQuery{RoomID: in.RoomID, Limit: joinMembers}); err != nil {
+			return JoinedRoom{}, err
+		}
 	}
 	return JoinedRoom{Room: room, Member: c.ownMember(r.user, a), Members: members.Members, Page: page, Resync: resync}, nil
 }
@@ -119,6 +123,9 @@ func (c *Chat) enter(ctx context.Context, r *request, roomID string) error {
 		if !c.cfg.openRooms || strings.HasPrefix(roomID, directPrefix) {
 			return roomNotFound()
 		}
+		if err := c.mayCreate(ctx, r); err != nil {
+			return err
+		}
 		_, err := c.newRoom(ctx, NewRoom{ID: roomID, Type: store.RoomPublic, Name: roomID, Creator: r.user})
 		if !errors.Is(err, &Error{Code: CodeConflict}) {
 			return err
@@ -144,6 +151,18 @@ func (c *Chat) enter(ctx context.Context, r *request, roomID string) error {
 		return c.storeError("remember user", err)
 	}
 	return nil
+}
+
+// mayCreate asks what room.create does, of somebody who creates a room by joining it.
+func (c *Chat) mayCreate(ctx context.Context, r *request) error {
+	if _, err := c.permit(ctx, r.caller, ActionRoomCreate, target{}); err != nil {
+		return err
+	}
+	rate, limited := c.cfg.rates.Operations["room.create"]
+	if !r.counted || !limited {
+		return nil
+	}
+	return c.spend(budget{budgetKey{scopeOperation, r.user.ID, "room.create"}, rate})
 }
 
 // subscribe lets the connection of a member hear what is said in a room. Whatever is committed from now on is either

@@ -366,6 +366,15 @@ func (c *Chat) allowed(ctx context.Context, u User, action Action, a store.Acces
 	return c.ask(ctx, r)
 }
 
+// mayIn reports whether the caller may do something in a room that a list has: a ban or the app's authorizer may forbid it.
+func (c *Chat) mayIn(ctx context.Context, who caller, action Action, roomID string) (bool, error) {
+	_, err := c.permit(ctx, who, action, target{roomID: roomID})
+	if e, ok := asError(err); ok && !e.Code.transient() && e.Code != CodeInternal {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // ask calls the app's Authorizer, if there is one.
 func (c *Chat) ask(ctx context.Context, r AuthRequest) (allowed bool, err error) {
 	if c.cfg.authorizer == nil {

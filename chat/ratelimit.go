@@ -20,8 +20,9 @@ type RateLimits struct {
 	User       Rate // Events and REST calls of one user. Defaults to 1,200 in 10 seconds.
 	Room       Rate // What all users together say in a room: messages, and that they type. Defaults to 6,000 in 10 seconds.
 
-	// Operations limits single operations of one user besides, by the names that are also those of the events. Defaults to 120
-	// in a minute for "search", "room.create" and "room.direct".
+	// Operations limits single operations of one user besides, by the names that are also those of the events; those of uploads are
+	// upload.create and upload.read. Defaults to 120 in a minute for "search", "room.create", "room.direct", "presence.set" and
+	// "upload.create". New refuses a name that no operation has.
 	Operations map[string]Rate
 }
 
@@ -29,7 +30,7 @@ func defaultRateLimits() RateLimits {
 	rare := Rate{120, time.Minute}
 	return RateLimits{
 		Connection: Rate{600, 10 * time.Second}, User: Rate{1200, 10 * time.Second}, Room: Rate{6000, 10 * time.Second},
-		Operations: map[string]Rate{EventSearch: rare, "room.create": rare, "room.direct": rare},
+		Operations: map[string]Rate{EventSearch: rare, "room.create": rare, "room.direct": rare, EventPresenceSet: rare, uploadCreate: rare},
 	}
 }
 

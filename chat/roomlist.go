@@ -82,9 +82,16 @@ func (c *Chat) listRooms(ctx context.Context, r *request, in *RoomQuery) (RoomPa
 	if err != nil {
 		return RoomPage{}, c.storeError("read rooms", err)
 	}
-	out := RoomPage{Rooms: make([]ListedRoom, len(page.Rooms)), NextCursor: page.Next}
-	for i, row := range page.Rooms {
-		out.Rooms[i] = ListedRoom{Room: roomOf(row)}
+	out := RoomPage{Rooms: make([]ListedRoom, 0, len(page.Rooms)), NextCursor: page.Next}
+	for _, row := range page.Rooms {
+		if c.cfg.authorizer != nil && !r.system { // it may hide what the type does not
+			if may, err := c.mayIn(ctx, r.caller, ActionRoomRead, row.ID); err != nil {
+				return RoomPage{}, err
+			} else if !may {
+				continue
+			}
+		}
+		out.Rooms = append(out.Rooms, ListedRoom{Room: roomOf(row)})
 	}
 	return out, nil
 }
@@ -97,16 +104,27 @@ func (c *Chat) ownRooms(ctx context.Context, u User, in *RoomQuery) (RoomPage, e
 	if err != nil {
 		return RoomPage{}, c.storeError("read rooms", err)
 	}
-	out := RoomPage{Rooms: make([]ListedRoom, len(page.Rooms)), NextCursor: page.Next}
-	for i, row := range page.Rooms {
-		out.Rooms[i] = ListedRoom{
+	out := RoomPage{Rooms: make([]ListedRoom, 0, len(page.Rooms)), NextCursor: page.Next}
+	for _, row := range page.Rooms {
+		a := store.Access{Room: row.Room, Member: &row.Member}
+		if seen, err := c.allowed(ctx, u, ActionRoomRead, a); err != nil {
+			return RoomPage{}, err
+		} else if !seen {
+			continue
+		}
+		room := ListedRoom{
 			Room: roomOf(row.Room), Role: row.Member.Role, ReadSeq: row.Member.ReadSeq, UnreadCount: row.Unread(),
 			UnreadMentions: row.Mentions, Notifications: row.Member.Notifications,
 		}
 		if row.LastMessage != nil {
-			m := messageOf(*row.LastMessage)
-			out.Rooms[i].LastMessage = &m
+			if may, err := c.allowed(ctx, u, ActionHistoryRead, a); err != nil {
+				return RoomPage{}, err
+			} else if may {
+				m := messageOf(*row.LastMessage)
+				room.LastMessage = &m
+			}
 		}
+		out.Rooms = append(out.Rooms, room)
 	}
 	return out, nil
 }

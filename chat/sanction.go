@@ -170,19 +170,24 @@ func (a *Actor) lift(ctx context.Context, inRoom, everywhere, roomID, userID str
 // sanctionIn makes the operation that mutes in a room, or bans from one.
 func (c *Chat) sanctionIn(kind store.SanctionKind) func(context.Context, *request, *NewSanction) (SanctionResult, error) {
 	return func(ctx context.Context, r *request, in *NewSanction) (SanctionResult, error) {
-		row, err := c.store.Member(ctx, in.RoomID, in.UserID)
-		switch {
-		case err == nil:
-			err = c.mayManage(ctx, r, row)
-		case errors.Is(err, store.ErrNotMember): // one can be banned from where one has not been yet
-			err = nil
-		default:
-			err = c.storeError("read member", err)
-		}
-		if err != nil {
+		if err := c.maySanction(ctx, r, in.RoomID, in.UserID); err != nil {
 			return SanctionResult{}, err
 		}
 		return c.sanction(ctx, r, kind, *in)
+	}
+}
+
+// maySanction says whether the caller may mute or ban somebody in a room, or let them again: a moderator who is muted does not unmute
+// himself. Members of lower rank have to put up with it, and those who are no members.
+func (c *Chat) maySanction(ctx context.Context, r *request, roomID, userID string) error {
+	row, err := c.store.Member(ctx, roomID, userID)
+	switch {
+	case err == nil:
+		return c.mayManage(ctx, r, row)
+	case errors.Is(err, store.ErrNotMember): // one can be banned from where one has not been yet
+		return nil
+	default:
+		return c.storeError("read member", err)
 	}
 }
 
@@ -194,6 +199,9 @@ func (c *Chat) sanctionEverywhere(kind store.SanctionKind) func(context.Context,
 
 func (c *Chat) liftIn(kind store.SanctionKind) func(context.Context, *request, *MemberRef) (nothing, error) {
 	return func(ctx context.Context, r *request, in *MemberRef) (nothing, error) {
+		if err := c.maySanction(ctx, r, in.RoomID, in.UserID); err != nil {
+			return nothing{}, err
+		}
 		return nothing{}, c.liftSanction(ctx, r, kind, in.RoomID, in.UserID)
 	}
 }

@@ -102,7 +102,7 @@ func (c *Chat) search(ctx context.Context, r *request, in *SearchQuery) (SearchP
 		room := hit.Message.RoomID
 		may, known := readable[room]
 		if !known {
-			if may, err = c.mayRead(ctx, r.caller, room); err != nil {
+			if may, err = c.mayIn(ctx, r.caller, ActionHistoryRead, room); err != nil {
 				return SearchPage{}, err
 			}
 			readable[room] = may
@@ -112,15 +112,6 @@ func (c *Chat) search(ctx context.Context, r *request, in *SearchQuery) (SearchP
 		}
 	}
 	return page, nil
-}
-
-// mayRead reports whether the caller, a member of the room, may read there: a ban or the app's authorizer may forbid it.
-func (c *Chat) mayRead(ctx context.Context, who caller, roomID string) (bool, error) {
-	_, err := c.permit(ctx, who, ActionHistoryRead, target{roomID: roomID})
-	if e, ok := asError(err); ok && !e.Code.transient() && e.Code != CodeInternal {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 func (q *SearchQuery) check(system bool) error {

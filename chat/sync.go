@@ -68,21 +68,32 @@ func (c *Chat) sync(ctx context.Context, r *request, in *SyncQuery) (SyncResult,
 	if err != nil {
 		return SyncResult{}, c.storeError("sync", err)
 	}
-	out := SyncResult{Rooms: make([]SyncedRoom, len(page.Rooms)), LeftRoomIDs: append([]string{}, page.Left...), HasMore: page.More}
+	out := SyncResult{Rooms: make([]SyncedRoom, 0, len(page.Rooms)), LeftRoomIDs: append([]string{}, page.Left...), HasMore: page.More}
 	if page.More {
 		out.NextCursor = page.Next
 	}
 	for _, id := range page.Left {
 		delete(since, id)
 	}
-	for i, news := range page.Rooms {
+	for _, news := range page.Rooms {
+		// Members may read, unless the app says otherwise.
+		may, err := c.allowed(ctx, r.user, ActionHistoryRead, store.Access{Room: news.Room, Member: &news.Member})
+		if err != nil {
+			return SyncResult{}, err
+		}
+		if !may {
+			if out.HasMore && news.HasMoreAfter { // which the client does not get either
+				out.NextCursor = news.Room.ID
+			}
+			continue
+		}
 		messages, err := c.messagesFor(ctx, r, news.Messages)
 		if err != nil {
 			return SyncResult{}, err
 		}
-		out.Rooms[i] = SyncedRoom{
+		out.Rooms = append(out.Rooms, SyncedRoom{
 			Room: roomOf(news.Room), Messages: messages, Resync: news.Resync, HasMoreBefore: news.HasMoreBefore, HasMoreAfter: news.HasMoreAfter,
-		}
+		})
 		p := store.SyncPosition{Seq: news.Room.LastSeq, Epoch: news.Room.Epoch[:min(len(news.Room.Epoch), epochPrefix)]}
 		if n := len(messages); n > 0 {
 			p.Seq = messages[n-1].Seq

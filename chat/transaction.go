@@ -13,7 +13,8 @@ import (
 // rolled back, there never was one. The messages of one transaction keep their order.
 //
 // Permissions, the hooks before an operation and filters apply now, as to Send; what they look up in the chat on a server takes a
-// connection of the app's pool besides that of tx. Message hooks run when the message is stored. The ClientID has to be empty. See
+// connection of the app's pool besides that of tx. Message hooks run when the message is stored; the
+// functions of WithAfter do not run. The ClientID has to be empty. See
 // [store.Store.AppendTx] for SQLite, and for members who are removed before the commit. After an error, roll tx back.
 func (a *Actor) SendTx(ctx context.Context, tx *gorm.DB, n NewMessage) (messageID string, err error) {
 	switch {

@@ -247,8 +247,6 @@ func (t *tutorial) addUser(ctx context.Context, s *socketio.Socket, u User, args
 	}
 	t.mu.Lock()
 	again := t.added[s.ID()]
-	t.added[s.ID()] = s.Connected()
-	n := len(t.added)
 	t.mu.Unlock()
 	if again {
 		return nil
@@ -257,6 +255,12 @@ func (t *tutorial) addUser(ctx context.Context, s *socketio.Socket, u User, args
 	if _, err := t.join(ctx, s, u); err != nil { // which remembers the name
 		return err
 	}
+	t.mu.Lock()
+	if s.Connected() { // else gone has been here, or is about to come
+		t.added[s.ID()] = true
+	}
+	n := len(t.added)
+	t.mu.Unlock()
 	return errors.Join(s.Emit("login", tutorialLogin{n}), t.others(s).Emit("user joined", tutorialJoined{u.Name, n}))
 }
 

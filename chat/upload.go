@@ -44,6 +44,8 @@ type UploadResult struct {
 const (
 	uploadsPath      = "/uploads"
 	uploadField      = "file" // of the form
+	uploadCreate     = "upload.create"
+	uploadRead       = "upload.read"
 	maxUploadBytes   = 10 << 20
 	maxUploadName    = 128
 	uploadTime       = 5 * time.Minute
@@ -64,12 +66,12 @@ type uploadRef struct {
 func uploadOperations() (create, read *operation) {
 	const where = " The route is there where the app has set chat.WithUploads."
 	create = define[nothing, UploadResult](nil, spec{
-		name: "upload.create", route: "POST " + uploadsPath, status: http.StatusCreated, action: ActionUpload,
+		name: uploadCreate, route: "POST " + uploadsPath, status: http.StatusCreated, action: ActionUpload,
 		errors: []Code{CodeMessageTooLarge, CodeMessageRejected},
 		doc:    "Uploads a file, for the url of an attachment." + where,
 	})
 	read = define[uploadRef, nothing](nil, spec{
-		name: "upload.read", route: "GET " + uploadsPath + "/:id/:name", status: http.StatusOK, action: ActionUpload,
+		name: uploadRead, route: "GET " + uploadsPath + "/:id/:name", status: http.StatusOK, action: ActionUpload,
 		doc: "Answers with a file that was uploaded, to whoever is signed in and has its url." + where,
 	})
 	return create, read
@@ -204,6 +206,9 @@ func uploadID(s string) bool {
 func uploadedLink(s string) bool {
 	_, rest, found := strings.Cut(s, apiPath+uploadsPath+"/")
 	id, name, _ := strings.Cut(rest, "/")
+	if strings.ContainsAny(s, `?#\`) { // then it may be any page of this server, which takes the request for the user's own
+		return false
+	}
 	return found && strings.HasPrefix(s, "/") && pictureURL(s) && uploadID(id) && name != "" && !strings.Contains(name, "/")
 }
 

@@ -75,6 +75,21 @@ func TestDuplicates(t *testing.T) {
 	})
 }
 
+// A client whose message met a database that was away sends it again, and is not told that it has just said that.
+func TestRepeatedMessagesPass(t *testing.T) {
+	t.Parallel()
+	for name, filter := range map[string]chat.Filter{"duplicates": chatmw.Duplicates(time.Hour), "slow mode": chatmw.SlowMode(time.Hour)} {
+		send := func(d chat.Draft) error {
+			d.RoomID, d.Sender = "r", chat.User{ID: "ada"}
+			return filter(t.Context(), &d)
+		}
+		require.NoError(t, send(chat.Draft{Text: "hello", ClientID: "1"}), name)
+		require.NoError(t, send(chat.Draft{Text: "hello", ClientID: "1"}), name)
+		require.Error(t, send(chat.Draft{Text: "hello", ClientID: "2"}), name)
+		require.Error(t, send(chat.Draft{Text: "hello"}), name)
+	}
+}
+
 // However many users there are, no more than 100,000 are remembered, and who comes after a flood is limited as before.
 func TestMemoryOfFiltersIsBounded(t *testing.T) {
 	t.Parallel()
