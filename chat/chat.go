@@ -63,12 +63,12 @@ func New(st *store.Store, opts ...Option) (*Chat, error) {
 			return nil, optionError("WithRateLimits", fmt.Sprintf("there is no operation %q", name))
 		}
 	}
-	c.presence = newPresence(cfg.presenceGrace, c.announcePresence, c.noteSeen)
-	c.typing = newTyping(cfg.typingExpiry, c.announceStopped)
-	c.expiries = newExpiries(cfg.expiryNotice, c.sessionExpiring, c.sessionExpired)
 	if c.server, err = socketio.New(c.transport()...); err != nil {
 		return nil, fmt.Errorf("chat: WithTransport: %w", err)
 	}
+	c.presence = newPresence(cfg.presenceGrace, c.announcePresence, c.noteSeen)
+	c.typing = newTyping(cfg.typingExpiry, c.announceStopped)
+	c.expiries = newExpiries(cfg.expiryNotice, c.sessionExpiring, c.sessionExpired)
 	c.server.OnConnectionError(func(e socketio.ConnectionError) {
 		if origin := e.Header.Get("Origin"); origin != "" && e.Status == http.StatusForbidden {
 			c.refusedOrigin(origin)

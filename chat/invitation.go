@@ -125,6 +125,16 @@ func (c *Chat) invite(ctx context.Context, r *request, in *NewMember) (Invitatio
 		return InvitationResult{}, c.storeError("invite", err)
 	}
 	i := Invitation{RoomID: row.RoomID, User: u, Role: row.Role, InvitedBy: r.actor(), CreatedAt: row.CreatedAt.Time()}
+	if !added && row.InvitedBy != r.user.ID { // somebody else was first
+		known, err := c.store.Users(ctx, row.InvitedBy)
+		if err != nil {
+			return InvitationResult{}, c.storeError("read user", err)
+		}
+		by := userOf(known[row.InvitedBy], row.InvitedBy)
+		if i.InvitedBy = &by; by.ID == "" { // the system
+			i.InvitedBy = nil
+		}
+	}
 	if added {
 		room := roomOf(r.access.Room)
 		told := i
