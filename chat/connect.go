@@ -13,7 +13,7 @@ func (c *Chat) connect(ctx context.Context, s *socketio.Socket) error {
 		return c.connectError(unsigned())
 	}
 	if c.draining.Load() {
-		return c.connectError(NewError(CodeServerDraining, "The server is shutting down."))
+		return c.refuse(s, NewError(CodeServerDraining, "The server is shutting down."))
 	}
 	u, err := c.signIn(ctx, id, s.Handshake().Auth)
 	if err == nil {
@@ -27,10 +27,19 @@ func (c *Chat) connect(ctx context.Context, s *socketio.Socket) error {
 		}
 	}
 	if err != nil {
-		return c.connectError(err)
+		return c.refuse(s, err)
 	}
 	id.signedIn.Store(&signIn{u, s})
 	return nil
+}
+
+// refuse answers a client that is not let in. Where that is for the moment, the connection ends instead: the stock client comes back
+// by itself then, while connect_error is the end of the matter to it.
+func (c *Chat) refuse(s *socketio.Socket, err error) error {
+	if e, ok := asError(err); ok && e.Code.transient() {
+		s.CloseConnection()
+	}
+	return c.connectError(err)
 }
 
 // remember makes a user somebody whom others can invite and talk to. Guests are nobody's to find, and too many to keep.

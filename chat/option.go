@@ -149,7 +149,8 @@ func WithAfter(fns ...After) Option {
 // WithAuthorizer lets the app narrow or widen who may do what, room by room: fn gets what the chat would decide and
 // decides instead. It is asked at each operation of a user, several at a time, and never about a room that is not there. A refusal
 // is answered as the chat's own: what the user may not see (ActionRoomRead) looks as if it were not there. Mutes and bans
-// hold whatever it says. An error refuses.
+// hold whatever it says. An error refuses. It is not asked about each event: who hears a room has joined it under ActionHistoryRead,
+// and members hear of messages that mention them. What it begins to forbid ends with the connection; to end it at once, remove the member.
 func WithAuthorizer(fn Authorizer) Option {
 	return func(c *config) error {
 		if fn == nil {

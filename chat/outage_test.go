@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -30,10 +31,14 @@ func TestDatabaseAway(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded, event)
 	}
 	require.NoError(t, ada.Barrier(t.Context()))
+	_, err := chattest.Open(t, a.URL, chattest.Options{}).Connect(t.Context(), "/", object{"name": "Bob"})
+	var refusal *chattest.ConnectError
+	require.Error(t, err)
+	require.False(t, errors.As(err, &refusal), "whoever comes is sent away to come back by themselves: %v", err)
 	e := a.post(t, "Ada", "/rooms/r/messages", object{"text": "x"}, 503).Error
 	require.Equal(t, chat.CodeServerBusy, e.Code)
 	require.True(t, e.Retryable)
-	_, err := a.chat.As(chat.User{ID: "ada"}).Send(t.Context(), chat.NewMessage{RoomID: "r", Text: "x"})
+	_, err = a.chat.As(chat.User{ID: "ada"}).Send(t.Context(), chat.NewMessage{RoomID: "r", Text: "x"})
 	require.ErrorIs(t, err, store.ErrClosed, "Go callers see what is behind it")
 	require.ErrorIs(t, err, chat.NewError(chat.CodeServerBusy, ""))
 }

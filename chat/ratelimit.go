@@ -15,6 +15,9 @@ type Rate struct {
 // RateLimits bounds what clients may ask for, over all their connections, transports and REST together; calls from Go are the app's own
 // and not counted. A request beyond a limit is refused with CodeRateLimited, which says how long to wait, and costs nothing. Each process
 // counts for itself. A Rate that is zero keeps its default.
+//
+// No address is looked at. Whoever has thrown their cookie away is another guest, with limits of their own: with WithGuests, limit new
+// connections by address in front of the chat.
 type RateLimits struct {
 	Connection Rate // Events of one connection. Defaults to 600 in 10 seconds.
 	User       Rate // Events and REST calls of one user. Defaults to 1,200 in 10 seconds.
