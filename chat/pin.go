@@ -6,7 +6,7 @@ import (
 	"github.com/echochat/echochat/store"
 )
 
-// PinList is the pinned messages of a room, the latest pin first; at most 50.
+// PinList is the pinned messages of a room, the latest pin first; at most 50, and fewer where they are long.
 type PinList struct {
 	Messages []Message `json:"messages"`
 }
@@ -41,7 +41,7 @@ func (a *Actor) Unpin(ctx context.Context, messageID string) (Message, error) {
 	return out.Message, err
 }
 
-// Pins returns the pinned messages of a room, the latest pin first.
+// Pins returns the pinned messages of a room, the latest pin first, and fewer than there are where they are long.
 func (a *Actor) Pins(ctx context.Context, roomID string) ([]Message, error) {
 	out, err := call[PinList](ctx, a, "room.pins", RoomRef{roomID})
 	return out.Messages, err
