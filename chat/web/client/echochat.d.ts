@@ -882,7 +882,7 @@ export interface ReactionRef {
   emoji: string;
 }
 
-/** Is the pinned messages of a room, the latest pin first; at most 50. */
+/** Is the pinned messages of a room, the latest pin first; at most 50, and fewer where they are long. */
 export interface PinList {
   messages: Message[];
 }
