@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,9 +64,13 @@ func TestExpiriesOfMany(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
+		var mu sync.Mutex // those that are due at two moments may overlap
 		ended := make(map[int]time.Duration)
-		e := newExpiries(0, func(int, time.Time) { t.Error("no notice was asked for") },
-			func(key int) { ended[key] = time.Since(began) })
+		e := newExpiries(0, func(int, time.Time) { t.Error("no notice was asked for") }, func(key int) {
+			mu.Lock()
+			defer mu.Unlock()
+			ended[key] = time.Since(began)
+		})
 		const n = 1000
 		for i := range n {
 			e.set(i, began.Add(time.Duration(i*7919%n+1)*time.Second))
@@ -78,6 +83,8 @@ func TestExpiriesOfMany(t *testing.T) {
 		}
 		pass(3 * n * time.Second)
 		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		for i := range n {
 			at, ok := ended[i]
 			switch i % 3 {
