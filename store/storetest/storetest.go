@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -131,7 +130,7 @@ func (d Database) connect(t testing.TB, place string) (*sql.DB, error) {
 		return sql.OpenDB(connector), nil
 	}
 	// Like the store itself: two copies of SQLite in one process do not see each other's locks.
-	if d.Name == "sqlite" && slices.Contains(sql.Drivers(), "sqlite3") {
+	if d.Name == "sqlite" && withCgo {
 		return sql.Open("sqlite3", "file:"+place+"?_busy_timeout=5000")
 	}
 	return sql.Open("sqlite", "file:"+place+"?_pragma=busy_timeout(5000)")

@@ -1,0 +1,5 @@
+//go:build cgo
+
+package storetest
+
+const withCgo = true
