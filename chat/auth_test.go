@@ -310,7 +310,7 @@ func TestTokenAuthContained(t *testing.T) {
 	_, err := chattest.Open(t, a.URL, chattest.Options{}).Connect(t.Context(), "/", object{"name": "slow"})
 	var refusal *chattest.ConnectError
 	require.Error(t, err)
-	require.False(t, errors.As(err, &refusal), "the connection ends, so that a stock client comes back by itself")
+	require.NotErrorAs(t, err, &refusal, "the connection ends, so that a stock client comes back by itself")
 	require.Equal(t, int32(3), asked.Load())
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

@@ -2,7 +2,6 @@ package chat_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -34,7 +33,7 @@ func TestDatabaseAway(t *testing.T) {
 	_, err := chattest.Open(t, a.URL, chattest.Options{}).Connect(t.Context(), "/", object{"name": "Bob"})
 	var refusal *chattest.ConnectError
 	require.Error(t, err)
-	require.False(t, errors.As(err, &refusal), "whoever comes is sent away to come back by themselves: %v", err)
+	require.NotErrorAs(t, err, &refusal, "whoever comes is sent away to come back by themselves: %v", err)
 	e := a.post(t, "Ada", "/rooms/r/messages", object{"text": "x"}, 503).Error
 	require.Equal(t, chat.CodeServerBusy, e.Code)
 	require.True(t, e.Retryable)
