@@ -118,7 +118,7 @@ func TestDirectRoom(t *testing.T) {
 		st2 := d.Store(t)
 		var made [2]bool
 		var rooms [2]store.Room
-		together(t, 2, func(i int) error {
+		together(t, 2, func(i int) (err error) {
 			users := []store.User{{ID: "x", Name: "X"}, {ID: "y", Name: "Y"}}
 			rooms[i], made[i], err = []*store.Store{st, st2}[i].DirectRoom(ctx, users[i], users[1-i])
 			return err
