@@ -19,7 +19,7 @@ import (
 // One user over a WebSocket, five polls and REST with forged X-Forwarded-For gets no more than the limit, and nobody else notices.
 func TestRateLimitOverAllTransports(t *testing.T) {
 	t.Parallel()
-	const n, per, takes = 300, 3 * time.Second, 4 * time.Second
+	const n, per, takes = 60, 3 * time.Second, 4 * time.Second
 	a := newApp(t, chat.WithRateLimits(chat.RateLimits{User: chat.Rate{N: n, Per: per}}))
 	bob := a.connect(t, "Bob", chattest.WebSocket)
 	call(t, bob, "room.join", object{"room_id": "r"})
