@@ -24,6 +24,7 @@ type bubble struct {
 	sid  string
 }
 
+// inBubble runs test on a fake clock (testing/synctest): time.Sleep in it moves the clock and takes no time.
 func inBubble(t *testing.T, cfg Config, test func(*bubble)) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
